@@ -1,0 +1,35 @@
+package frame
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Dial is START on a stream of kind tcp: where the daemon is to connect to.
+type Dial struct {
+	Network string `cbor:"1,keyasint"`           // "tcp" or "unix"
+	Address string `cbor:"2,keyasint"`           // host:port, or a path
+	Origin  string `cbor:"3,keyasint,omitempty"` // where the client's side of it came from, for the log
+}
+
+// Append writes d's payload behind dst.
+func (d Dial) Append(dst []byte) []byte { return append(dst, marshal(d)...) }
+
+// ParseDial reads START's payload of a tcp stream.
+func ParseDial(p []byte) (d Dial, err error) {
+	if err := unmarshal(p, &d); err != nil {
+		return Dial{}, fmt.Errorf("dial: %w", err)
+	}
+	return d, d.Validate()
+}
+
+// Validate refuses an unknown network and an address that is empty or has a NUL byte.
+func (d Dial) Validate() error {
+	if d.Network != "tcp" && d.Network != "unix" {
+		return fmt.Errorf("dial: unknown network %q", d.Network)
+	}
+	if d.Address == "" || strings.IndexByte(d.Address, 0) >= 0 {
+		return fmt.Errorf("dial: address %q", d.Address)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package frame
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// OnLost says what happens to the tree when the viewer is lost.
+type OnLost uint8
+
+// The values of Start.OnLost.
+const (
+	OnLostDefault OnLost = 0 // as the key says, else the table of PROTOCOL.md
+	OnLostTree    OnLost = 1 // the whole tree ends
+	OnLostHangup  OnLost = 2 // the leader's group gets HUP
+	OnLostNone    OnLost = 3 // nothing is signalled
+)
+
+// LingerForever in Start.Linger waits for end of file on both outputs, as ssh does.
+const LingerForever int64 = -1
+
+// Start says what to run: Argv, or Line for the user's shell, or Subsystem, or none of them for a login shell. Words
+// are bytes: any but NUL travels.
+type Start struct {
+	Argv       []string  `cbor:"1,keyasint,omitempty"`  // program and arguments, no shell
+	Line       string    `cbor:"2,keyasint,omitempty"`  // for `$SHELL -c`
+	Env        []string  `cbor:"3,keyasint,omitempty"`  // NAME=VALUE; one the daemon does not take refuses the command
+	Cwd        string    `cbor:"4,keyasint,omitempty"`  // empty: the user's home folder
+	User       string    `cbor:"5,keyasint,omitempty"`  // empty: the key's, else the daemon's own
+	Terminal   *Terminal `cbor:"6,keyasint,omitempty"`  // nil: pipes
+	Encoding   string    `cbor:"7,keyasint,omitempty"`  // what the client will decode with; recorded only
+	NoStdin    bool      `cbor:"8,keyasint,omitempty"`  // lane 1 carries nothing, the child gets the null device
+	Timeout    int64     `cbor:"9,keyasint,omitempty"`  // milliseconds; 0: none
+	Linger     int64     `cbor:"10,keyasint,omitempty"` // milliseconds after the leader's end; 0: none; -1: for ever
+	Keep       int64     `cbor:"11,keyasint,omitempty"` // milliseconds the command outlives a lost viewer; 0: not at all
+	OnLost     OnLost    `cbor:"12,keyasint,omitempty"`
+	Request    []byte    `cbor:"13,keyasint,omitempty"` // 16 bytes chosen by the client, the same at every try
+	FirstTry   int64     `cbor:"14,keyasint,omitempty"` // milliseconds since the first try with this Request
+	Subsystem  string    `cbor:"15,keyasint,omitempty"` // "sftp"
+	EnvOffered []string  `cbor:"16,keyasint,omitempty"` // NAME=VALUE; one the daemon does not take is dropped, as ssh's SendEnv
+}
+
+// Terminal is what a remote terminal starts with.
+type Terminal struct {
+	Term  string           `cbor:"1,keyasint,omitempty"` // TERM; empty: unset
+	Size  Size             `cbor:"2,keyasint"`
+	Modes map[uint8]uint32 `cbor:"3,keyasint,omitempty"` // RFC 4254 section 8 opcodes; nil: the system's defaults
+}
+
+// Append writes s's payload behind dst.
+func (s Start) Append(dst []byte) []byte { return append(dst, marshal(s)...) }
+
+// ParseStart reads START's payload of an exec stream.
+func ParseStart(p []byte) (s Start, err error) {
+	if err := unmarshal(p, &s); err != nil {
+		return Start{}, fmt.Errorf("start: %w", err)
+	}
+	if err := s.Validate(); err != nil {
+		return Start{}, err
+	}
+	return s, nil
+}
+
+// Validate refuses what can never run: more than one of Argv, Line and Subsystem, NUL in a word, an environment entry
+// without a name, times below zero, a Request of a length other than 16.
+func (s Start) Validate() error {
+	ways := 0
+	for _, is := range [...]bool{len(s.Argv) > 0, s.Line != "", s.Subsystem != ""} {
+		if is {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return fmt.Errorf("start: argv, shell line and subsystem exclude each other")
+	}
+	for i, w := range s.Argv {
+		if strings.IndexByte(w, 0) >= 0 {
+			return fmt.Errorf("start: word %d (%q) has a NUL byte", i, w)
+		}
+	}
+	for what, w := range map[string]string{"shell line": s.Line, "cwd": s.Cwd, "user": s.User, "encoding": s.Encoding, "subsystem": s.Subsystem} {
+		if strings.IndexByte(w, 0) >= 0 {
+			return fmt.Errorf("start: %s %q has a NUL byte", what, w)
+		}
+	}
+	for _, list := range [...][]string{s.Env, s.EnvOffered} {
+		for _, kv := range list {
+			if strings.IndexByte(kv, '=') < 1 || strings.IndexByte(kv, 0) >= 0 {
+				return fmt.Errorf("start: environment entry %q is not NAME=VALUE", kv)
+			}
+		}
+	}
+	switch {
+	case s.Timeout < 0:
+		return fmt.Errorf("start: timeout %d ms is below zero", s.Timeout)
+	case s.Linger < LingerForever:
+		return fmt.Errorf("start: linger %d ms is below -1", s.Linger)
+	case s.Keep < 0:
+		return fmt.Errorf("start: keep %d ms is below zero", s.Keep)
+	case s.FirstTry < 0:
+		return fmt.Errorf("start: first try %d ms ago is below zero", s.FirstTry)
+	case s.OnLost > OnLostNone:
+		return fmt.Errorf("start: unknown on_lost %d", s.OnLost)
+	case len(s.Request) != 0 && len(s.Request) != 16:
+		return fmt.Errorf("start: a request id of %d bytes, must be 16", len(s.Request))
+	case s.Terminal != nil && strings.IndexByte(s.Terminal.Term, 0) >= 0:
+		return fmt.Errorf("start: terminal name %q has a NUL byte", s.Terminal.Term)
+	}
+	return nil
+}
+
+// Containment is what holds the tree together.
+type Containment uint8
+
+// The values of Started.Containment.
+const (
+	ContainGroup  Containment = 1 // the leader's process group
+	ContainCgroup Containment = 2 // a cgroup v2 folder
+	ContainJob    Containment = 3 // a Windows job object
+)
+
+func (c Containment) String() string {
+	switch c {
+	case ContainGroup:
+		return "group"
+	case ContainCgroup:
+		return "cgroup"
+	case ContainJob:
+		return "job"
+	}
+	return fmt.Sprintf("containment %d", uint8(c))
+}
+
+// Started answers START and ATTACH before the first DATA.
+type Started struct {
+	Session     []byte      `cbor:"1,keyasint"`            // 16 bytes
+	Pid         int64       `cbor:"2,keyasint,omitempty"`  // the leader's
+	OS          string      `cbor:"3,keyasint,omitempty"`  // "linux", "windows", "darwin", ...
+	Shell       string      `cbor:"4,keyasint,omitempty"`  // the shell that reads the line; empty: none
+	Encoding    string      `cbor:"5,keyasint,omitempty"`  // what the command speaks
+	Containment Containment `cbor:"6,keyasint,omitempty"`  //
+	Offsets     [3]uint64   `cbor:"7,keyasint"`            // where lanes 1, 2, 3 go on; 0 0 0 after START
+	Epoch       uint64      `cbor:"8,keyasint,omitempty"`  // counts the viewers that started or attached as primary
+	Keep        int64       `cbor:"9,keyasint,omitempty"`  // milliseconds granted
+	Note        string      `cbor:"10,keyasint,omitempty"` // something the user should know, e.g. that home is missing
+}
+
+// Append writes s's payload behind dst.
+func (s Started) Append(dst []byte) []byte { return append(dst, marshal(s)...) }
+
+// ParseStarted reads STARTED's payload of an exec stream.
+func ParseStarted(p []byte) (s Started, err error) {
+	if err := unmarshal(p, &s); err != nil {
+		return Started{}, fmt.Errorf("started: %w", err)
+	}
+	return s, s.Validate()
+}
+
+// Validate refuses a session id of a length other than 16 and a pid or keep below zero.
+func (s Started) Validate() error {
+	switch {
+	case len(s.Session) != 16:
+		return fmt.Errorf("started: a session id of %d bytes, must be 16", len(s.Session))
+	case s.Pid < 0:
+		return fmt.Errorf("started: pid %d is below zero", s.Pid)
+	case s.Keep < 0:
+		return fmt.Errorf("started: keep %d ms is below zero", s.Keep)
+	}
+	return nil
+}
+
+// Attach takes up a session that is already running, in place of START.
+type Attach struct {
+	Session    []byte    `cbor:"1,keyasint"`           // 16 bytes
+	Epoch      *uint64   `cbor:"2,keyasint,omitempty"` // the epoch last had; nil: any
+	Out        *uint64   `cbor:"3,keyasint,omitempty"` // offset wanted of lane 2; nil: the oldest held
+	Err        *uint64   `cbor:"4,keyasint,omitempty"` // offset wanted of lane 3; nil: the oldest held
+	In         [2]uint64 `cbor:"5,keyasint"`           // range of lane 1 that the client still holds
+	LastSignal uint32    `cbor:"6,keyasint,omitempty"` // seq of the last SIGNAL sent; 0: none
+	Watch      bool      `cbor:"7,keyasint,omitempty"` // true: look on; false: be the primary viewer
+	Size       *Size     `cbor:"8,keyasint,omitempty"` // nil: no terminal
+}
+
+// Append writes a's payload behind dst.
+func (a Attach) Append(dst []byte) []byte { return append(dst, marshal(a)...) }
+
+// ParseAttach reads ATTACH's payload.
+func ParseAttach(p []byte) (a Attach, err error) {
+	if err := unmarshal(p, &a); err != nil {
+		return Attach{}, fmt.Errorf("attach: %w", err)
+	}
+	return a, a.Validate()
+}
+
+// Validate refuses a session id of a length other than 16 and a range that ends before it begins.
+func (a Attach) Validate() error {
+	if len(a.Session) != 16 {
+		return fmt.Errorf("attach: a session id of %d bytes, must be 16", len(a.Session))
+	}
+	if a.In[1] < a.In[0] {
+		return fmt.Errorf("attach: lane 1 from %d to %d ends before it begins", a.In[0], a.In[1])
+	}
+	return nil
+}
+
+// EqualRequest reports whether two STARTs are tries of the same request; an absent id equals none.
+func EqualRequest(a, b []byte) bool { return len(a) == 16 && bytes.Equal(a, b) }
