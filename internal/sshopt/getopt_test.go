@@ -59,6 +59,7 @@ func TestVersionAndQueryEndTheLineWhereTheyStand(t *testing.T) {
 	assert.Empty(t, l.Host)
 	assert.True(t, read(t, "h", "-V", "--bad").Version)
 	assert.Equal(t, "cipher", read(t, "-Qcipher", "-Z").Query)
+	assert.Contains(t, refused(t, "-Q", "", "h"), "empty")
 }
 
 var longs = []LongOption{

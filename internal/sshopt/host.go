@@ -82,7 +82,8 @@ func (st *settings) takeURI(word, rest string) error {
 	} else if colon := strings.IndexByte(rest, ':'); colon >= 0 {
 		host, port = rest[:colon], rest[colon:]
 	}
-	st.line.Host = strings.TrimSuffix(unbracket(host), ".")
+	host, _ = stripBrackets(host)
+	st.line.Host = strings.TrimSuffix(host, ".")
 	if port != "" && port[0] != ':' || strings.ContainsAny(st.line.Host, "@[]") {
 		return bad("this is no address")
 	}
@@ -94,12 +95,20 @@ func (st *settings) takeURI(word, rest string) error {
 	return checkHost(st.line.Host, false)
 }
 
-// unbracket takes the brackets off an IPv6 address.
+// unbracket takes the brackets off an IPv6 address; those of a node set stay.
 func unbracket(host string) string {
-	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' && strings.Contains(host, ":") {
-		return host[1 : len(host)-1]
+	if bare, ok := stripBrackets(host); ok && strings.Contains(bare, ":") {
+		return bare
 	}
 	return host
+}
+
+// stripBrackets takes brackets off anything, and reports whether there were any.
+func stripBrackets(host string) (string, bool) {
+	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
+		return host[1 : len(host)-1], true
+	}
+	return host, false
 }
 
 // checkHost refuses what can be no host's name: it would be an option to somebody, or a shell's business (ssh's

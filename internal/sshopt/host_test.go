@@ -44,7 +44,7 @@ func TestHostForms(t *testing.T) {
 func TestHostThatCanBeNoneIsRefused(t *testing.T) {
 	for _, word := range []string{
 		"", "u@", "@lab1", "-lab1", "u@-lab1", "-l@h", "a b", "a\nb", "a\x00", "a\x1b[m", "a\u0085b", "a;b", "a$b", "`a`", "(a)", "a,b", "a&b",
-		"ssh://", "ssh://@h", "ssh://u@", "ssh://h:0", "ssh://h:x", "ssh://h/path", "ssh://h:22/path", "ssh://::1", "ssh://[::1", "ssh://[::1]x", "ssh://[h]", "ssh://a@b@c", "ssh://u%zz@h",
+		"ssh://", "ssh://@h", "ssh://u@", "ssh://h:0", "ssh://h:x", "ssh://h/path", "ssh://h:22/path", "ssh://::1", "ssh://[::1", "ssh://[::1]x", "ssh://[[h]]", "ssh://a@b@c", "ssh://u%zz@h",
 		"u\n@h", "u;v@h", "u -x@h", `u\@h`, "ssh://-u@h",
 	} {
 		refused(t, "--", word)

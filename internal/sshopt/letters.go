@@ -11,6 +11,9 @@ import (
 // file (-F -P), syslog (-y), protocol 2 (-2).
 func (st *settings) letter(c byte, value string) error {
 	l := &st.line
+	if value == "" && strings.IndexByte("DLRiQ", c) >= 0 {
+		return fmt.Errorf("option -%c: %w", c, errEmpty)
+	}
 	switch c {
 	case '2', 'C', 'c', 'm', 'I', 'K', 'k', 'F', 'P', 'y':
 	case '1':
@@ -28,9 +31,6 @@ func (st *settings) letter(c byte, value string) error {
 	case 'b':
 		st.bindAddress.force(value)
 	case 'D', 'L', 'R':
-		if value == "" {
-			return fmt.Errorf("option -%c: %w", c, errEmpty)
-		}
 		l.Forwards = append(l.Forwards, Forward{ForwardKind(c), value, "-" + string(c)})
 	case 'E':
 		l.LogFile = value
@@ -44,9 +44,6 @@ func (st *settings) letter(c byte, value string) error {
 	case 'g':
 		st.gatewayPorts.force(true)
 	case 'i':
-		if value == "" {
-			return fmt.Errorf("option -i: %w", errEmpty)
-		}
 		l.Identity = append(l.Identity, value)
 	case 'J':
 		if st.jump.set {

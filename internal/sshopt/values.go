@@ -144,8 +144,8 @@ func parseEndpoint(s string) (Endpoint, error) {
 	if colon < 0 {
 		return Endpoint{}, fmt.Errorf("%q is not host:port", s)
 	}
-	host, bare := unbracket(s[:colon]), s[:colon]
-	if host == bare && strings.Contains(host, ":") {
+	host, bracketed := stripBrackets(s[:colon]) // ssh's own ProxyJump writes [name]:port too
+	if !bracketed && strings.ContainsAny(host, ":[]") {
 		return Endpoint{}, fmt.Errorf("%q: write an IPv6 address as [address]:port", s)
 	}
 	if err := checkHost(host, false); err != nil {
