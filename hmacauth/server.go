@@ -12,7 +12,8 @@ type ServerConfig struct {
 	// ServerIDs are the names this server goes by. Empty: nobody is admitted.
 	ServerIDs []string
 	// Lookup returns a key's secrets; zero is none. It is called once for each
-	// M3, from the handshake's goroutine. nil: there are no keys.
+	// M3, from the handshake's goroutine, and should take as long for an id
+	// that does not exist. nil: there are no keys.
 	Lookup func(keyID string) (current, next Secret)
 	// Boot is drawn once when the daemon starts; it makes the secrets that
 	// stand in for missing ones. Zero: drawn for this handshake.

@@ -82,8 +82,9 @@ func TestTamperingWithTheChannelIsRefused(t *testing.T) {
 	}
 }
 
-// The server's half of the tampering tests: a client that knows the key and
-// signs what it saw still cannot be talked into another channel by M4.
+// mac_s covers the channel and M1 to M3 on its own, not only through mac_c: a
+// server whose transcript differs in one bit is not believed even after a good
+// M3.
 func TestTamperingWithTheChannelAfterM3IsRefused(t *testing.T) {
 	for bit := range 256 {
 		c, s := katPair(t)
