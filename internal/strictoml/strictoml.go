@@ -25,13 +25,14 @@ type Doc struct {
 	file     string
 	data     []byte
 	places   places
+	failed   map[string]bool // paths with a problem
 	problems []Problem
 }
 
 // Parse reads a whole document. file is what errors call it. A syntax error,
 // or a name given twice, is a Problems with one element.
 func Parse(file string, data []byte) (*Doc, error) {
-	doc := &Doc{file: file, data: data}
+	doc := &Doc{file: file, data: data, failed: map[string]bool{}}
 	values := map[string]any{}
 	if err := toml.Unmarshal(data, &values); err != nil {
 		p := Problem{File: file, Row: 1, Column: 1, Text: err.Error()}
@@ -78,12 +79,17 @@ type Table struct {
 func (t *Table) Has(name string) bool { _, ok := t.values[name]; return ok }
 
 // Fail notes what is wrong with the value of a name, or with the table as a
-// whole if name is "". The line begins with the name, in quotes.
+// whole if name is "". The line begins with the name, in quotes. Of several
+// notes on the same value the first stays: the others follow from it.
 func (t *Table) Fail(name string, err error) {
 	path, text := t.path, err.Error()
 	if name != "" {
 		path, text = join(t.path, name), fmt.Sprintf("%.64q %s", name, text)
 	}
+	if t.doc.failed[path] {
+		return
+	}
+	t.doc.failed[path] = true
 	row, column := position(t.doc.data, t.doc.places.offset(path))
 	t.doc.problems = append(t.doc.problems, Problem{File: t.doc.file, Row: row, Column: column, Text: text})
 }

@@ -36,6 +36,7 @@ func readThings(data string) (title string, things []thing, err error) {
 		things = append(things, one)
 		if one.n < 0 {
 			t.Fail("n", errors.New("is negative"))
+			t.Fail("n", errors.New("is negative, which follows and is not said again"))
 		}
 		if !t.Has("name") {
 			t.Fail("", errors.New("a thing without a name"))
