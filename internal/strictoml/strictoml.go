@@ -78,6 +78,13 @@ type Table struct {
 // Has reports whether the name is there.
 func (t *Table) Has(name string) bool { _, ok := t.values[name]; return ok }
 
+// Row is the row, from 1, of the table's header; of an inline table, that of
+// the name before it.
+func (t *Table) Row() int {
+	row, _ := position(t.doc.data, t.doc.places.offset(t.path))
+	return row
+}
+
 // Fail notes what is wrong with the value of a name, or with the table as a
 // whole if name is "". The line begins with the name, in quotes. Of several
 // notes on the same value the first stays: the others follow from it.

@@ -137,6 +137,20 @@ func TestNoErrorRepeatsAValue(t *testing.T) {
 	}
 }
 
+func TestTableKnowsItsRow(t *testing.T) {
+	doc, err := Parse("f", []byte("# x\n[[a]]\nn = 1\n\n  [[a]]\n[[b]]\n"))
+	require.NoError(t, err)
+	var rows []int
+	for _, table := range doc.Root.Tables("a") {
+		rows = append(rows, table.Row())
+	}
+	assert.Equal(t, []int{2, 5}, rows)
+
+	doc, err = Parse("f", []byte("\na = [{n = 1},\n{n = 2}]"))
+	require.NoError(t, err)
+	assert.Equal(t, 2, doc.Root.Tables("a")[1].Row())
+}
+
 func TestManyProblemsAreCutShort(t *testing.T) {
 	var b strings.Builder
 	for i := range 100 {

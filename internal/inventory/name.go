@@ -1,0 +1,86 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxName is the length of the longest name, in bytes; it is also a file's.
+const maxName = 128
+
+// reserved are the verbs of rexec, which a host of the same name would hide
+// behind.
+func reserved() []string {
+	return []string{
+		"host", "lab", "ps", "attach", "logs", "wait", "kill", "cp", "ssh", "completion", "help", "version",
+	}
+}
+
+// devices cannot be names of files on Windows, whatever comes behind a dot
+// (Naming Files, Paths, and Namespaces, in Microsoft's Win32 manual).
+func devices() []string {
+	names := []string{"con", "prn", "aux", "nul"}
+	for _, digit := range "0123456789" {
+		names = append(names, "com"+string(digit), "lpt"+string(digit))
+	}
+	return names
+}
+
+// ValidateName reports whether a host can be called that: letters and digits,
+// and behind the first also . _ -. What node sets, users, ports and shells
+// need for themselves is thereby out.
+func ValidateName(name string) error { return checkName("host", name, "") }
+
+// checkName takes extra characters anywhere in the name too.
+func checkName(what, name, extra string) error {
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("%s name %.64q %w", what, name, fmt.Errorf(format, args...))
+	}
+	switch {
+	case name == "":
+		return fmt.Errorf("%s name is empty", what)
+	case len(name) > maxName:
+		return refuse("has %d bytes, want at most %d", len(name), maxName)
+	case name[0] == '-':
+		return refuse("begins with - and would be taken for an option")
+	case name[0] == '.':
+		return refuse("begins with . and would be a hidden file")
+	}
+	if base, _, _ := strings.Cut(strings.ToLower(name), "."); slices.Contains(devices(), base) {
+		return refuse("is a device on Windows, where its key could not be kept")
+	}
+	for _, r := range name {
+		if !nameRune(r) && !strings.ContainsRune(extra, r) {
+			return refuse("has %q in it, want letters, digits and . _ -", r)
+		}
+	}
+	return nil
+}
+
+// checkNewName is for names that rexec host add makes.
+func checkNewName(name string, pattern bool) error {
+	if slices.Contains(reserved(), name) {
+		return fmt.Errorf("host name %q is a verb of rexec: choose another, such as %s-1", name, name)
+	}
+	if pattern {
+		return checkPattern(name)
+	}
+	if isPattern(name) {
+		return fmt.Errorf("host name %.64q is a pattern, and this token is for one host: name that host", name)
+	}
+	return ValidateName(name)
+}
+
+// wildcards in a name make the entry a pattern (path.Match without classes).
+const wildcards = "*?"
+
+func isPattern(name string) bool { return strings.ContainsAny(name, wildcards) }
+
+func checkPattern(name string) error { return checkName("host", name, wildcards) }
+
+// checkKeyName is for the names of files in keys/. Ids of keys are such names
+// unless they begin badly.
+func checkKeyName(name string) error {
+	return checkName("key", name, "@")
+}

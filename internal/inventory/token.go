@@ -1,0 +1,46 @@
+package inventory
+
+import (
+	"fmt"
+
+	"rexec/hmacauth"
+	"rexec/internal/secretfile"
+)
+
+// maxTokenFile is more than a token needs, so that somebody who gives another
+// kind of key file is told so instead of that it is too long.
+const maxTokenFile = 64 << 10
+
+// Token reads the host's token from keys/. Anything but a regular file that is
+// this user's, or root's, and closed to others is refused; see
+// secretfile.Read.
+func (inv *Inventory) Token(host Host) (hmacauth.Token, error) {
+	key := host.keyName()
+	if err := checkKeyName(key); err != nil {
+		return hmacauth.Token{}, err
+	}
+	return ReadTokenFile(inv.path(keysDir, key))
+}
+
+// keyName is the file in keys/.
+func (h Host) keyName() string {
+	if h.Key == "" {
+		return h.Name
+	}
+	return h.Key
+}
+
+// ReadTokenFile reads a file that holds one token and nothing else, under the
+// same conditions. Its errors name the file and hold nothing of what is in it.
+func ReadTokenFile(path string) (hmacauth.Token, error) {
+	data, err := secretfile.Read(path, maxTokenFile)
+	if err != nil {
+		return hmacauth.Token{}, fmt.Errorf("token: %w", err)
+	}
+	defer clear(data)
+	tok, err := hmacauth.ParseToken(string(data))
+	if err != nil {
+		return hmacauth.Token{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return tok, nil
+}
