@@ -145,7 +145,9 @@ func ParseUint64(p []byte) (uint64, error) {
 }
 
 // AppendAway writes AWAY's payload behind dst: for how many seconds the silence of the sender means nothing.
-func AppendAway(dst []byte, seconds uint32) []byte { return binary.BigEndian.AppendUint32(dst, seconds) }
+func AppendAway(dst []byte, seconds uint32) []byte {
+	return binary.BigEndian.AppendUint32(dst, seconds)
+}
 
 // ParseAway reads AWAY's payload.
 func ParseAway(p []byte) (seconds uint32, err error) {
