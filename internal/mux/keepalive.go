@@ -1,0 +1,122 @@
+package mux
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rexec/frame"
+)
+
+// keepalive asks after a silent peer and gives up a lost one. It has the connection's only timer.
+func (c *Conn) keepalive() {
+	t := time.NewTimer(c.cfg.Ping)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-t.C:
+			t.Reset(c.checkSilence())
+		}
+	}
+}
+
+// checkSilence sends PING after cfg.Ping without a byte, ends the connection after cfg.PingCount+1 times that or after a
+// minute's Write without progress, and returns when to look again.
+func (c *Conn) checkSilence() time.Duration {
+	lastRead := c.LastRead()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if !c.awayUntil.IsZero() {
+		if now.Before(c.awayUntil) && !lastRead.After(c.awaySet) {
+			return min(c.awayUntil.Sub(now), c.cfg.Ping)
+		}
+		c.awayUntil = time.Time{}
+	}
+	if c.resumed.After(lastRead) {
+		lastRead = c.resumed
+	}
+	silence := now.Sub(lastRead)
+	if most := c.cfg.Ping * time.Duration(c.cfg.PingCount+1); silence >= most {
+		c.failLocked(&frame.ConnError{Text: fmt.Sprintf("no answer for %v", silence.Round(time.Second/10))})
+		return c.cfg.Ping
+	}
+	if began := c.writing.Load(); began != 0 {
+		progress := c.epoch.Add(time.Duration(began))
+		if w := c.cfg.LastWrite(); w.After(progress) {
+			progress = w
+		}
+		if stall := now.Sub(progress); stall >= writeStall {
+			c.failLocked(&frame.ConnError{Text: fmt.Sprintf("the other side took nothing for %v", stall.Round(time.Second))})
+			return c.cfg.Ping
+		}
+	}
+	if silence < c.cfg.Ping {
+		return c.cfg.Ping - silence
+	}
+	c.ping()
+	return c.cfg.Ping
+}
+
+// ping sends PING unless one is outstanding.
+func (c *Conn) ping() {
+	if c.pingSent != 0 || c.err != nil {
+		return
+	}
+	c.pingSent = max(c.now(), 1)
+	c.pingValue++
+	c.queue(frame.TypePing, 0, frame.AppendUint64(nil, c.pingValue))
+}
+
+// Ping measures a round trip.
+func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
+	got := make(chan time.Duration, 1)
+	c.mu.Lock()
+	c.pingWait = append(c.pingWait, got)
+	c.ping()
+	c.mu.Unlock()
+	select {
+	case rtt := <-got:
+		return rtt, nil
+	case <-c.ctx.Done():
+		return 0, context.Cause(c.ctx)
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+func (c *Conn) onPong(p []byte) error {
+	v, err := frame.ParseUint64(p)
+	if err != nil {
+		return protocolf("%v", err)
+	}
+	if c.pingSent == 0 || v != c.pingValue {
+		return protocolf("PONG %d, which answers nothing", v)
+	}
+	rtt := c.now() - c.pingSent
+	c.pingSent = 0
+	c.lastRTT.Store(int64(rtt))
+	for _, w := range c.pingWait {
+		w <- rtt // has room: one answer each
+	}
+	c.pingWait = nil
+	return nil
+}
+
+// onAway takes the peer's word that it will be silent. Only a daemon believes it.
+func (c *Conn) onAway(seconds uint32) {
+	if c.cfg.Role != Daemon {
+		return
+	}
+	c.awaySet = time.Now()
+	c.awayUntil = c.awaySet.Add(min(time.Duration(seconds)*time.Second, c.cfg.AwayLimit))
+}
+
+// Resume restarts the clock of silence, for a process that was itself suspended.
+func (c *Conn) Resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resumed = time.Now()
+}

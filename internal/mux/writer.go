@@ -1,0 +1,166 @@
+package mux
+
+import (
+	"time"
+
+	"rexec/frame"
+)
+
+// A batch is written in one call: messages, then CREDITs, then DATA in turn up to the batch's size. The size follows
+// what the socket takes without making us wait, so that on a slow path a message waits behind little.
+const (
+	minBatch = 16 << 10
+	maxBatch = 256 << 10
+)
+
+// writeLoop ends when the connection failed, or after Close with everything written and the writing side closed.
+func (c *Conn) writeLoop(w Transport) error {
+	batch := maxBatch / 4
+	var buf []byte
+	for {
+		var then next
+		buf, then = c.fill(buf[:0], batch)
+		if len(buf) == 0 {
+			switch then {
+			case finish:
+				return c.finish(w)
+			case give:
+				return nil
+			}
+			if cap(buf) > minBatch { // an idle connection keeps no batch
+				buf = nil
+			}
+			select {
+			case <-c.wake:
+			case <-c.ctx.Done():
+			}
+			continue
+		}
+		began := c.now()
+		c.writing.Store(int64(began))
+		_, err := w.Write(buf)
+		c.writing.Store(0)
+		if err != nil || then == give {
+			return err
+		}
+		switch took := c.now() - began; {
+		case took > 20*time.Millisecond:
+			batch = max(batch/2, minBatch)
+		case took < 5*time.Millisecond:
+			batch = min(batch*2, maxBatch)
+		}
+	}
+}
+
+// finish ends the writing side; the reader then drops what comes until the peer closes.
+func (c *Conn) finish(w Transport) error {
+	err := w.CloseWrite()
+	if c.cfg.Role == Client {
+		c.fail(&frame.ConnError{Err: frame.ErrClosed})
+		return nil
+	}
+	_ = w.SetReadDeadline(time.Now().Add(drainTime))
+	return err
+}
+
+// next is what the writer does behind a batch.
+type next uint8
+
+const (
+	wait   next = 1 // for more
+	finish next = 2 // everything is written and this side closes: end the writing side
+	give   next = 3 // the connection failed: give up
+)
+
+// fill builds a batch in buf, which is empty and whose capacity it reuses.
+func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if c.err != nil {
+			last := c.farewell
+			c.farewell = nil
+			return append(buf[:0], last...), give
+		}
+		if len(c.ctl) > 0 {
+			if len(buf) == 0 {
+				buf, c.ctl = c.ctl, buf
+			} else {
+				buf = append(buf, c.ctl...)
+				c.ctl = c.ctl[:0]
+			}
+			c.replies = 0
+			c.pongDue = false
+		}
+		for _, l := range c.credits {
+			l.dirty = false
+			if l.stream.ours == ended || l.stopped {
+				continue
+			}
+			buf = frame.Header{Length: 16, Type: frame.TypeCredit, Lane: l.id, Stream: l.stream.id}.Append(buf)
+			buf = frame.Credit{Consumed: l.buf.start, Limit: l.limit}.Append(buf)
+		}
+		clear(c.credits)
+		c.credits = c.credits[:0]
+		if len(buf) >= batch || len(c.ready) == 0 {
+			if len(buf) > 0 {
+				return buf, wait
+			}
+			if cap(c.ctl) > minBatch {
+				c.ctl = nil
+			}
+			if c.closing {
+				return buf, finish
+			}
+			return buf, wait
+		}
+		l := c.ready[0]
+		n := copy(c.ready, c.ready[1:])
+		c.ready[n] = nil
+		c.ready = c.ready[:n]
+		l.queued = false
+		buf = c.appendData(buf, l)
+		if l.due() {
+			c.schedule(l)
+		}
+		if len(c.ready) > 0 { // let the reader and the lanes' writers at the lock between frames
+			c.mu.Unlock()
+			c.mu.Lock()
+		}
+	}
+}
+
+// appendData puts one frame of the lane behind buf: DATA, or its EOF.
+func (c *Conn) appendData(buf []byte, l *sendLane) []byte {
+	if !l.due() || l.stream.ours == ended {
+		return buf
+	}
+	n := min(l.buf.end, l.limit) - l.sent
+	n = min(n, uint64(c.cfg.MaxFrame))
+	if n > 0 {
+		buf = frame.Header{Length: uint32(n), Type: frame.TypeData, Lane: l.id, Stream: l.stream.id}.Append(buf)
+		for upto := l.sent + n; l.sent < upto; {
+			p := l.buf.at(l.sent)
+			p = p[:min(uint64(len(p)), upto-l.sent)]
+			buf = append(buf, p...)
+			l.sent += uint64(len(p))
+		}
+		if !(l.closed && l.sent == l.buf.end) {
+			return buf
+		}
+	}
+	buf = frame.Header{Length: 8, Type: frame.TypeEOF, Lane: l.id, Stream: l.stream.id}.Append(buf)
+	buf = frame.AppendUint64(buf, l.sent)
+	l.eof = true
+	close(l.flushed)
+	return buf
+}
+
+// schedule gives the lane a turn, once.
+func (c *Conn) schedule(l *sendLane) {
+	if !l.queued && c.err == nil {
+		l.queued = true
+		c.ready = append(c.ready, l)
+		c.wakeWriter()
+	}
+}
