@@ -1,0 +1,130 @@
+package link
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// alpn names the protocol inside TLS. Go's server takes a client that offers none, so both sides check.
+const alpn = "rexec/1"
+
+// AES-GCM is safe for 2^24 records of 16 KiB under one key (RFC 8446 section 5.5); at recordsWorn the link asks for its
+// end, at recordsMost it ends.
+const (
+	recordSize  = 16 << 10
+	recordsWorn = 1<<24 - 1<<20
+	recordsMost = 1<<24 - 1<<10
+)
+
+// channel is TLS over the buffered connection; mux writes batches of frames to it.
+type channel struct {
+	*tls.Conn
+	below   *conn
+	records atomic.Int64 // sent; at least as many as TLS made
+	bytesIn atomic.Int64
+	worn    func() // called once when recordsWorn are sent or received
+	told    atomic.Bool
+}
+
+// Write sends a batch in as few system calls as it needs.
+func (c *channel) Write(p []byte) (int, error) {
+	if err := c.wear(&c.records, int64(len(p)/recordSize)+1); err != nil {
+		return 0, err
+	}
+	c.below.hold()
+	n, err := c.Conn.Write(p)
+	if ferr := c.below.flush(); err == nil {
+		err = ferr
+	}
+	return n, err
+}
+
+// Read counts for the other direction, in units of a full record.
+func (c *channel) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		if werr := c.wear(&c.bytesIn, 1); werr != nil {
+			return n, werr
+		}
+	}
+	return n, err
+}
+
+func (c *channel) wear(count *atomic.Int64, by int64) error {
+	total := count.Add(by)
+	if total >= recordsWorn && c.worn != nil && c.told.CompareAndSwap(false, true) {
+		c.worn()
+	}
+	if total >= recordsMost {
+		return errors.New("the connection carried all that its keys may protect")
+	}
+	return nil
+}
+
+// checkState holds for both sides what this protocol asks of TLS.
+func checkState(cs tls.ConnectionState) error {
+	switch {
+	case cs.Version != tls.VersionTLS13:
+		return fmt.Errorf("TLS version %s, must be TLS 1.3", tls.VersionName(cs.Version))
+	case cs.NegotiatedProtocol != alpn:
+		return fmt.Errorf("TLS carries protocol %q, must be %q", cs.NegotiatedProtocol, alpn)
+	case cs.DidResume:
+		return errors.New("TLS was resumed")
+	}
+	return nil
+}
+
+// clientChannel makes the client's TLS. pin nil: any certificate, which the proofs then judge.
+func clientChannel(nc net.Conn, pin []byte) *channel {
+	below := newConn(nc)
+	cfg := &tls.Config{
+		MinVersion: tls.VersionTLS13, MaxVersion: tls.VersionTLS13,
+		NextProtos:             []string{alpn},
+		SessionTicketsDisabled: true,
+		InsecureSkipVerify:     true, // no names and no authorities: VerifyConnection and the proofs decide
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			if err := checkState(cs); err != nil {
+				return err
+			}
+			if n := len(cs.PeerCertificates); n != 1 {
+				return fmt.Errorf("%d certificates, must be one", n)
+			}
+			if got := sha256.Sum256(cs.PeerCertificates[0].Raw); pin != nil && string(got[:]) != string(pin) {
+				return &PinError{Got: got}
+			}
+			return nil
+		},
+	}
+	return &channel{Conn: tls.Client(below, cfg), below: below}
+}
+
+// serverChannel makes the daemon's TLS.
+func serverChannel(nc net.Conn, id *Identity) *channel {
+	below := newConn(nc)
+	cfg := &tls.Config{
+		MinVersion: tls.VersionTLS13, MaxVersion: tls.VersionTLS13,
+		NextProtos:             []string{alpn},
+		SessionTicketsDisabled: true,
+		Certificates:           []tls.Certificate{id.cert},
+		VerifyConnection:       checkState,
+	}
+	return &channel{Conn: tls.Server(below, cfg), below: below}
+}
+
+// bound sets the handshake's deadline; zero lifts it.
+func (c *channel) bound(t time.Time) {
+	c.below.bounded.Store(!t.IsZero())
+	_ = c.below.Conn.SetDeadline(t)
+}
+
+// PinError says that the daemon's certificate is not the one stored for it.
+type PinError struct{ Got [32]byte }
+
+func (e *PinError) Error() string {
+	return fmt.Sprintf("the daemon's certificate is not the pinned one (it shows %x)", e.Got[:8])
+}
