@@ -1,0 +1,61 @@
+package platform
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+
+	"golang.org/x/sys/windows"
+)
+
+// Prepare has nothing to set right on Windows.
+func Prepare() (stop func()) { return func() {} }
+
+// BootID names this run of the machine; it is unknown here.
+func BootID() string { return "" }
+
+// StartTime tells processes of one pid and one boot apart: when it started,
+// in 100 ns.
+func StartTime(pid int) (uint64, error) {
+	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
+	if err != nil {
+		return 0, os.NewSyscallError("OpenProcess", err)
+	}
+	defer func() { _ = windows.CloseHandle(h) }()
+	var created, exited, kernel, user windows.Filetime
+	if err := windows.GetProcessTimes(h, &created, &exited, &kernel, &user); err != nil {
+		return 0, os.NewSyscallError("GetProcessTimes", err)
+	}
+	return uint64(created.HighDateTime)<<32 | uint64(created.LowDateTime), nil
+}
+
+// CurrentUser is who this process runs as.
+func CurrentUser() (User, error) {
+	u, err := user.Current()
+	if err != nil {
+		return User{}, fmt.Errorf("platform: %w", err)
+	}
+	return account(u), nil
+}
+
+// LookupUser finds an account by name. An unknown name is an
+// os/user.UnknownUserError.
+func LookupUser(name string) (User, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return User{}, user.UnknownUserError(name)
+	}
+	return account(u), nil
+}
+
+// MayLogin says why commands must not run as this account: nothing is known
+// against any.
+func (u User) MayLogin() error { return nil }
+
+func account(u *user.User) User {
+	shell, ok := os.LookupEnv("ComSpec")
+	if !ok {
+		shell = `C:\Windows\System32\cmd.exe`
+	}
+	return User{Name: u.Username, Home: u.HomeDir, Shell: shell}
+}

@@ -1,0 +1,37 @@
+package platform
+
+import (
+	"os"
+	"time"
+)
+
+// Output is the reading end of what a command writes. io.EOF says that
+// nobody holds the writing end any more, which may be long after the leader
+// ended.
+type Output struct {
+	f *os.File
+}
+
+// Read gives what the command wrote, or blocks until there is something.
+func (o *Output) Read(b []byte) (int, error) { return o.f.Read(b) }
+
+// SetReadDeadline makes Read fail with os.ErrDeadlineExceeded from t on, a
+// Read that is blocked too; the zero time means never.
+func (o *Output) SetReadDeadline(t time.Time) error { return o.f.SetReadDeadline(t) }
+
+// Pending is how many bytes can be read without blocking.
+func (o *Output) Pending() (int, error) {
+	conn, err := o.f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	var inner error
+	if err := conn.Control(func(fd uintptr) { n, inner = pending(fd) }); err != nil {
+		return 0, err
+	}
+	return n, inner
+}
+
+// Close ends the reading: a command that writes on gets SIGPIPE.
+func (o *Output) Close() error { return o.f.Close() }

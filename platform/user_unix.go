@@ -1,0 +1,163 @@
+//go:build unix
+
+package platform
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	passwdFile = "/etc/passwd"
+	groupFile  = "/etc/group"
+	shadowFile = "/etc/shadow"
+
+	// defaultShell is what an empty field means (passwd(5)).
+	defaultShell = "/bin/sh"
+)
+
+// CurrentUser is who this process runs as. An account that no data base
+// knows gets its number as name and "/" as home.
+func CurrentUser() (User, error) {
+	uid := strconv.Itoa(unix.Geteuid())
+	u, err := lookup(uid, func(f []string) bool { return f[2] == uid })
+	if err != nil {
+		u = User{Name: uid, UID: uint32(unix.Geteuid()), GID: uint32(unix.Getegid()), Home: "/", Shell: defaultShell}
+	}
+	groups, err := unix.Getgroups()
+	if err != nil {
+		return User{}, fmt.Errorf("platform: groups of user %q: %w", u.Name, err)
+	}
+	u.Groups = []uint32{u.GID}
+	for _, g := range groups {
+		u.Groups = add(u.Groups, uint32(g))
+	}
+	return u, nil
+}
+
+// LookupUser finds an account by name: in /etc/passwd, then by what else the
+// system asks (getent(1), bounded in time). An unknown name is an
+// os/user.UnknownUserError.
+func LookupUser(name string) (User, error) {
+	if name == "" || strings.ContainsAny(name, ":/\x00\n") || strings.HasPrefix(name, "-") {
+		return User{}, user.UnknownUserError(name)
+	}
+	local := false
+	if b, err := os.ReadFile(passwdFile); err == nil {
+		_, local = passwdEntry(string(b), func(f []string) bool { return f[0] == name })
+	}
+	u, err := lookup(name, func(f []string) bool { return f[0] == name })
+	if err != nil {
+		return User{}, err
+	}
+	u.Groups = []uint32{u.GID}
+	if b, err := os.ReadFile(groupFile); err == nil {
+		for _, g := range groupsOf(string(b), name) {
+			u.Groups = add(u.Groups, g)
+		}
+	}
+	if !local {
+		for _, g := range foreignGroups(name) {
+			u.Groups = add(u.Groups, g)
+		}
+	}
+	return u, nil
+}
+
+// lookup finds an account by key, a name or a number, that is selects.
+func lookup(key string, is func(fields []string) bool) (User, error) {
+	if b, err := os.ReadFile(passwdFile); err == nil {
+		if u, ok := passwdEntry(string(b), is); ok {
+			return u, nil
+		}
+	}
+	if u, ok := foreignUser(key, is); ok {
+		return u, nil
+	}
+	return User{}, user.UnknownUserError(key)
+}
+
+// passwdEntry finds the first line of passwd(5) that is selects.
+func passwdEntry(text string, is func(fields []string) bool) (User, bool) {
+	for line := range strings.Lines(text) {
+		f := strings.Split(strings.TrimRight(line, "\n"), ":")
+		if len(f) != 7 || f[0] == "" || !is(f) {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(f[2], 10, 32)
+		gid, err2 := strconv.ParseUint(f[3], 10, 32)
+		if err1 != nil || err2 != nil {
+			continue // a line that is "+" of NIS, or broken, is nobody's
+		}
+		u := User{Name: f[0], UID: uint32(uid), GID: uint32(gid), Home: f[5], Shell: f[6]}
+		if u.Shell == "" {
+			u.Shell = defaultShell
+		}
+		return u, true
+	}
+	return User{}, false
+}
+
+// groupsOf lists the groups of group(5) that name a user as a member.
+func groupsOf(text, name string) []uint32 {
+	var groups []uint32
+	for line := range strings.Lines(text) {
+		f := strings.Split(strings.TrimRight(line, "\n"), ":")
+		if len(f) != 4 || !slices.Contains(strings.Split(f[3], ","), name) {
+			continue
+		}
+		if gid, err := strconv.ParseUint(f[2], 10, 32); err == nil {
+			groups = append(groups, uint32(gid))
+		}
+	}
+	return groups
+}
+
+func add(groups []uint32, g uint32) []uint32 {
+	if slices.Contains(groups, g) {
+		return groups
+	}
+	return append(groups, g)
+}
+
+// MayLogin says why commands must not run as this account: its shell is one
+// that refuses (nologin(8), false), or the account has expired (shadow(5),
+// where it can be read). nil: nothing is known against it.
+func (u User) MayLogin() error {
+	switch filepath.Base(u.Shell) {
+	case "nologin", "false":
+		return fmt.Errorf("platform: user %q may not log in: the shell is %q", u.Name, u.Shell)
+	}
+	b, err := os.ReadFile(shadowFile)
+	if err != nil {
+		return nil
+	}
+	if day, ok := expiry(string(b), u.Name); ok && !time.Now().Before(day) {
+		return fmt.Errorf("platform: account %q expired on %s", u.Name, day.Format(time.DateOnly))
+	}
+	return nil
+}
+
+// expiry is the day from which an account is not to be used any more.
+func expiry(shadow, name string) (time.Time, bool) {
+	for line := range strings.Lines(shadow) {
+		f := strings.Split(strings.TrimRight(line, "\n"), ":")
+		if len(f) < 8 || f[0] != name {
+			continue
+		}
+		days, err := strconv.Atoi(f[7])
+		if err != nil {
+			return time.Time{}, false
+		}
+		return time.Unix(0, 0).UTC().AddDate(0, 0, days), true
+	}
+	return time.Time{}, false
+}
