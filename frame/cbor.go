@@ -3,7 +3,6 @@ package frame
 import (
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -11,10 +10,11 @@ import (
 )
 
 // The CBOR messages (RFC 8949) are maps with integer keys in the core deterministic encoding. Every string is a byte
-// string, because words of a command line are bytes. A key that occurs twice is refused, as is an unknown key below
-// skippableKey; from it on an unknown key is ignored, which is how later versions add what an older peer may miss.
-const skippableKey = 64
-
+// string, because words of a command line are bytes. An absent key means the zero value.
+//
+// The library refuses what is not well-formed, indefinite lengths, tags, a key that occurs twice and numbers that do
+// not fit; shape.go refuses what the library would bend into the field's type. maxElements lets a START through that is
+// full of empty words, one byte each.
 var codec = sync.OnceValue(func() (c struct {
 	enc cbor.EncMode
 	dec cbor.DecMode
@@ -30,11 +30,10 @@ var codec = sync.OnceValue(func() (c struct {
 		DupMapKey:          cbor.DupMapKeyEnforcedAPF,
 		IndefLength:        cbor.IndefLengthForbidden,
 		TagsMd:             cbor.TagsForbidden,
-		MaxNestedLevels:    4,
-		MaxArrayElements:   defaultMaxElement,
-		MaxMapPairs:        512,
+		MaxNestedLevels:    maxNesting,
+		MaxArrayElements:   maxElements,
+		MaxMapPairs:        maxPairs,
 		ByteStringToString: cbor.ByteStringToStringAllowed,
-		UTF8:               cbor.UTF8RejectInvalid,
 	}.DecMode()
 	if err != nil {
 		panic(err)
@@ -42,7 +41,10 @@ var codec = sync.OnceValue(func() (c struct {
 	return c
 })
 
-func marshal(v any) []byte {
+// message is a struct whose fields carry `cbor:"N,keyasint"`.
+type message interface{ Validate() error }
+
+func marshal(v message) []byte {
 	b, err := codec().enc.Marshal(v)
 	if err != nil {
 		panic(err) // only types of this package get here, and each of them has an encoding
@@ -50,36 +52,27 @@ func marshal(v any) []byte {
 	return b
 }
 
-// unmarshal reads one map into the struct v points to, whose fields carry `cbor:"N,keyasint"`.
-func unmarshal(p []byte, v any) error {
-	var raw map[int64]cbor.RawMessage
-	if err := codec().dec.Unmarshal(p, &raw); err != nil {
-		return plain(err)
+// unmarshal reads one map, which must be all of p, and validates it; what is refused comes back as zero.
+func unmarshal[M message](what string, p []byte) (M, error) {
+	var m, none M
+	dec := codec().dec
+	err := dec.Wellformed(p)
+	if err == nil {
+		_, err = checkShape(p, reflect.TypeOf(m))
 	}
-	known := keysOf(reflect.TypeOf(v).Elem())
-	for k := range raw {
-		if k < 0 || k < skippableKey && !known[k] {
-			return fmt.Errorf("unknown key %d", k)
-		}
+	if err == nil {
+		err = dec.Unmarshal(p, &m)
 	}
-	if err := codec().dec.Unmarshal(p, v); err != nil {
-		return plain(err)
+	if err != nil {
+		return none, fmt.Errorf("%s: %s", what, plain(err))
 	}
-	return nil
+	if err := m.Validate(); err != nil {
+		return none, err
+	}
+	return m, nil
 }
 
-func keysOf(t reflect.Type) map[int64]bool {
-	keys := make(map[int64]bool, t.NumField())
-	for i := range t.NumField() {
-		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("cbor"), ",")
-		if n, err := strconv.ParseInt(tag, 10, 64); err == nil {
-			keys[n] = true
-		}
-	}
-	return keys
-}
-
-// plain keeps the library's words for the log and drops its Go type names' package.
-func plain(err error) error {
-	return fmt.Errorf("%s", strings.ReplaceAll(strings.TrimPrefix(err.Error(), "cbor: "), "frame.", ""))
+// plain keeps the library's words for the log and drops its prefix and its Go type names' package.
+func plain(err error) string {
+	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "cbor: "), "frame.", "")
 }

@@ -27,11 +27,11 @@ func ParseOpen(p []byte) (o Open, err error) {
 	}
 	n := int(p[0])
 	o = Open{Kind: string(p[1 : 1+n])}
-	o.Credit, err = parseCredits(p[1+n:])
-	if err != nil {
-		return Open{}, fmt.Errorf("open: %w", err)
+	o.Credit = readCredits(p[1+n:])
+	if err := o.Validate(); err != nil {
+		return Open{}, err
 	}
-	return o, o.Validate()
+	return o, nil
 }
 
 // Validate refuses a kind that is not 1..32 bytes of [a-z0-9._@-] and a credit above MaxCredit.
@@ -44,7 +44,7 @@ func (o Open) Validate() error {
 			return fmt.Errorf("open: kind %q has a byte outside [a-z0-9._@-]", o.Kind)
 		}
 	}
-	return checkCredits(o.Credit)
+	return checkCredits("open", o.Credit)
 }
 
 // Accept answers Open; Credit is meant as there: exec {lane 1, 0}, tcp {lane 1, 0}.
@@ -57,28 +57,31 @@ func (a Accept) Append(dst []byte) []byte { return appendCredits(dst, a.Credit) 
 
 // ParseAccept reads ACCEPT's payload.
 func ParseAccept(p []byte) (a Accept, err error) {
-	if a.Credit, err = parseCredits(p); err != nil {
-		return Accept{}, fmt.Errorf("accept: %w", err)
+	if len(p) != 16 {
+		return Accept{}, fmt.Errorf("accept: %d bytes, must be 16", len(p))
+	}
+	a.Credit = readCredits(p)
+	if err := a.Validate(); err != nil {
+		return Accept{}, err
 	}
 	return a, nil
 }
+
+// Validate refuses a credit above MaxCredit.
+func (a Accept) Validate() error { return checkCredits("accept", a.Credit) }
 
 func appendCredits(dst []byte, c [2]uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, c[0]), c[1])
 }
 
-func parseCredits(p []byte) (c [2]uint64, err error) {
-	if len(p) != 16 {
-		return c, fmt.Errorf("%d bytes for two credits", len(p))
-	}
-	c = [2]uint64{binary.BigEndian.Uint64(p), binary.BigEndian.Uint64(p[8:])}
-	return c, checkCredits(c)
+func readCredits(p []byte) [2]uint64 {
+	return [2]uint64{binary.BigEndian.Uint64(p), binary.BigEndian.Uint64(p[8:])}
 }
 
-func checkCredits(c [2]uint64) error {
+func checkCredits(what string, c [2]uint64) error {
 	for _, v := range c {
 		if v > MaxCredit {
-			return fmt.Errorf("a first credit of %d bytes, the most is %d", v, MaxCredit)
+			return fmt.Errorf("%s: a first credit of %d bytes, the most is %d", what, v, MaxCredit)
 		}
 	}
 	return nil
@@ -95,10 +98,14 @@ type Ending struct {
 func (e Ending) Append(dst []byte) []byte {
 	text := e.Text
 	if len(text) > MaxText {
-		text = text[:MaxText]
-		for len(text) > 0 && !utf8.RuneStart(e.Text[len(text)]) {
-			text = text[:len(text)-1]
+		cut := MaxText
+		for back := range utf8.UTFMax { // further back there is no character that reaches the limit
+			if utf8.RuneStart(text[MaxText-back]) {
+				cut = MaxText - back
+				break
+			}
 		}
+		text = text[:cut]
 	}
 	return append(binary.BigEndian.AppendUint16(dst, uint16(e.Code)), text...)
 }
@@ -121,16 +128,24 @@ func (c Credit) Append(dst []byte) []byte {
 	return appendCredits(dst, [2]uint64{c.Consumed, c.Limit})
 }
 
-// ParseCredit reads CREDIT's payload and refuses a limit below consumed or more than MaxCredit beyond it.
+// ParseCredit reads CREDIT's payload; that it never goes back is for the lane to see.
 func ParseCredit(p []byte) (Credit, error) {
 	if len(p) != 16 {
 		return Credit{}, fmt.Errorf("credit: %d bytes, must be 16", len(p))
 	}
 	c := Credit{Consumed: binary.BigEndian.Uint64(p), Limit: binary.BigEndian.Uint64(p[8:])}
-	if c.Limit < c.Consumed || c.Limit-c.Consumed > MaxCredit {
-		return Credit{}, fmt.Errorf("credit: consumed %d, limit %d: must be 0 to %d apart", c.Consumed, c.Limit, MaxCredit)
+	if err := c.Validate(); err != nil {
+		return Credit{}, err
 	}
 	return c, nil
+}
+
+// Validate refuses a limit below consumed or more than MaxCredit beyond it.
+func (c Credit) Validate() error {
+	if c.Limit < c.Consumed || c.Limit-c.Consumed > MaxCredit {
+		return fmt.Errorf("credit: consumed %d, limit %d: must be 0 to %d apart", c.Consumed, c.Limit, MaxCredit)
+	}
+	return nil
 }
 
 // AppendUint64 writes the payload of EOF (a final offset), PING or PONG behind dst.
@@ -200,17 +215,27 @@ func ParseSignal(p []byte) (Signal, error) {
 		return Signal{}, fmt.Errorf("signal: %d bytes, must be 5 to %d", len(p), 4+maxSignal)
 	}
 	s := Signal{Seq: binary.BigEndian.Uint32(p), Name: string(p[4:])}
-	return s, s.Validate()
+	if err := s.Validate(); err != nil {
+		return Signal{}, err
+	}
+	return s, nil
 }
 
-// Validate refuses a name that is not 1..16 bytes of [A-Z0-9+].
+// Validate refuses a number below 1 and a name that is not 1..16 bytes of [A-Z0-9+].
 func (s Signal) Validate() error {
-	if len(s.Name) == 0 || len(s.Name) > maxSignal {
-		return fmt.Errorf("signal: a name of %d bytes, must be 1 to %d", len(s.Name), maxSignal)
+	if s.Seq == 0 {
+		return fmt.Errorf("signal: number 0, they count from 1")
 	}
-	for _, c := range []byte(s.Name) {
+	return checkSignal("signal", s.Name)
+}
+
+func checkSignal(what, name string) error {
+	if len(name) == 0 || len(name) > maxSignal {
+		return fmt.Errorf("%s: a signal's name of %d bytes, must be 1 to %d", what, len(name), maxSignal)
+	}
+	for _, c := range []byte(name) {
 		if !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+') {
-			return fmt.Errorf("signal: name %q has a byte outside [A-Z0-9+]", s.Name)
+			return fmt.Errorf("%s: signal %q has a byte outside [A-Z0-9+]", what, name)
 		}
 	}
 	return nil

@@ -16,12 +16,7 @@ type Dial struct {
 func (d Dial) Append(dst []byte) []byte { return append(dst, marshal(d)...) }
 
 // ParseDial reads START's payload of a tcp stream.
-func ParseDial(p []byte) (d Dial, err error) {
-	if err := unmarshal(p, &d); err != nil {
-		return Dial{}, fmt.Errorf("dial: %w", err)
-	}
-	return d, d.Validate()
-}
+func ParseDial(p []byte) (Dial, error) { return unmarshal[Dial]("dial", p) }
 
 // Validate refuses an unknown network and an address that is empty or has a NUL byte.
 func (d Dial) Validate() error {

@@ -67,19 +67,25 @@ const Skippable Type = 0x80
 
 // Sizes in bytes.
 const (
-	HeaderSize        = 8
-	MaxUnproved       = 1 << 10   // payload of any frame before authentication
-	MaxMessage        = 256 << 10 // payload of any frame but DATA after it
-	MinMaxFrame       = 1 << 10   // smallest max_frame a daemon may name
-	MaxMaxFrame       = 64 << 10  // largest
-	MinWindow         = 64 << 10  // smallest window a daemon may name in M4
-	MaxWindow         = 1 << 20   // largest in M4
-	MaxCredit         = 16 << 20  // most a lane may ever be ahead of what was consumed
-	MaxText           = 1 << 10   // text of RESET and GOAWAY
-	MaxStartBehindM3  = 16 << 10  // START that may follow M3 to a pinned daemon
-	MaxKind           = 32        // name of a stream's kind
-	maxSignal         = 16
-	defaultMaxElement = 64 << 10
+	HeaderSize       = 8
+	MaxUnproved      = 1 << 10   // payload of any frame before authentication
+	MaxMessage       = 256 << 10 // payload of any frame but DATA after it
+	MinMaxFrame      = 1 << 10   // smallest max_frame a daemon may name
+	MaxMaxFrame      = 64 << 10  // largest
+	MinWindow        = 64 << 10  // smallest window a daemon may name in M4
+	MaxWindow        = 1 << 20   // largest in M4
+	MaxCredit        = 16 << 20  // most a lane may ever be ahead of what was consumed
+	MaxText          = 1 << 10   // text of RESET and GOAWAY
+	MaxStartBehindM3 = 16 << 10  // START that may follow M3 to a pinned daemon
+	MaxKind          = 32        // name of a stream's kind
+	maxSignal        = 16        // name of a signal
+)
+
+// Bounds of a CBOR message beyond its size.
+const (
+	maxNesting  = 4          // maps and arrays within each other, the message's own map counted
+	maxElements = MaxMessage // of an array
+	maxPairs    = 512        // of a map; terminal modes are 256 at most
 )
 
 // The lanes. Lane 0 carries messages; exec uses 1 to 3, tcp 1 (client to daemon) and 2 (daemon to client).

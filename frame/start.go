@@ -3,7 +3,9 @@ package frame
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
+	"time"
 )
 
 // OnLost says what happens to the tree when the viewer is lost.
@@ -19,6 +21,12 @@ const (
 
 // LingerForever in Start.Linger waits for end of file on both outputs, as ssh does.
 const LingerForever int64 = -1
+
+// What a time.Duration holds: more would turn negative where it is used.
+const (
+	maxMillis = math.MaxInt64 / int64(time.Millisecond)
+	maxMicros = math.MaxInt64 / int64(time.Microsecond)
+)
 
 // Start says what to run: Argv, or Line for the user's shell, or Subsystem, or none of them for a login shell. Words
 // are bytes: any but NUL travels.
@@ -52,18 +60,10 @@ type Terminal struct {
 func (s Start) Append(dst []byte) []byte { return append(dst, marshal(s)...) }
 
 // ParseStart reads START's payload of an exec stream.
-func ParseStart(p []byte) (s Start, err error) {
-	if err := unmarshal(p, &s); err != nil {
-		return Start{}, fmt.Errorf("start: %w", err)
-	}
-	if err := s.Validate(); err != nil {
-		return Start{}, err
-	}
-	return s, nil
-}
+func ParseStart(p []byte) (Start, error) { return unmarshal[Start]("start", p) }
 
 // Validate refuses what can never run: more than one of Argv, Line and Subsystem, NUL in a word, an environment entry
-// without a name, times below zero, a Request of a length other than 16.
+// without a name, times below zero or beyond a time.Duration, an unknown OnLost, a Request of a length other than 16.
 func (s Start) Validate() error {
 	ways := 0
 	for _, is := range [...]bool{len(s.Argv) > 0, s.Line != "", s.Subsystem != ""} {
@@ -79,9 +79,11 @@ func (s Start) Validate() error {
 			return fmt.Errorf("start: word %d (%q) has a NUL byte", i, w)
 		}
 	}
-	for what, w := range map[string]string{"shell line": s.Line, "cwd": s.Cwd, "user": s.User, "encoding": s.Encoding, "subsystem": s.Subsystem} {
-		if strings.IndexByte(w, 0) >= 0 {
-			return fmt.Errorf("start: %s %q has a NUL byte", what, w)
+	for _, f := range [...]struct{ what, text string }{
+		{"shell line", s.Line}, {"cwd", s.Cwd}, {"user", s.User}, {"encoding", s.Encoding}, {"subsystem", s.Subsystem},
+	} {
+		if strings.IndexByte(f.text, 0) >= 0 {
+			return fmt.Errorf("start: %s %q has a NUL byte", f.what, f.text)
 		}
 	}
 	for _, list := range [...][]string{s.Env, s.EnvOffered} {
@@ -91,15 +93,17 @@ func (s Start) Validate() error {
 			}
 		}
 	}
+	for _, f := range [...]struct {
+		what      string
+		ms, least int64
+	}{
+		{"timeout", s.Timeout, 0}, {"linger", s.Linger, LingerForever}, {"keep", s.Keep, 0}, {"first try", s.FirstTry, 0},
+	} {
+		if f.ms < f.least || f.ms > maxMillis {
+			return fmt.Errorf("start: %s %d ms, must be %d to %d", f.what, f.ms, f.least, maxMillis)
+		}
+	}
 	switch {
-	case s.Timeout < 0:
-		return fmt.Errorf("start: timeout %d ms is below zero", s.Timeout)
-	case s.Linger < LingerForever:
-		return fmt.Errorf("start: linger %d ms is below -1", s.Linger)
-	case s.Keep < 0:
-		return fmt.Errorf("start: keep %d ms is below zero", s.Keep)
-	case s.FirstTry < 0:
-		return fmt.Errorf("start: first try %d ms ago is below zero", s.FirstTry)
 	case s.OnLost > OnLostNone:
 		return fmt.Errorf("start: unknown on_lost %d", s.OnLost)
 	case len(s.Request) != 0 && len(s.Request) != 16:
@@ -150,22 +154,17 @@ type Started struct {
 func (s Started) Append(dst []byte) []byte { return append(dst, marshal(s)...) }
 
 // ParseStarted reads STARTED's payload of an exec stream.
-func ParseStarted(p []byte) (s Started, err error) {
-	if err := unmarshal(p, &s); err != nil {
-		return Started{}, fmt.Errorf("started: %w", err)
-	}
-	return s, s.Validate()
-}
+func ParseStarted(p []byte) (Started, error) { return unmarshal[Started]("started", p) }
 
-// Validate refuses a session id of a length other than 16 and a pid or keep below zero.
+// Validate refuses a session id of a length other than 16, a pid below zero and a keep that no time.Duration holds.
 func (s Started) Validate() error {
 	switch {
 	case len(s.Session) != 16:
 		return fmt.Errorf("started: a session id of %d bytes, must be 16", len(s.Session))
 	case s.Pid < 0:
 		return fmt.Errorf("started: pid %d is below zero", s.Pid)
-	case s.Keep < 0:
-		return fmt.Errorf("started: keep %d ms is below zero", s.Keep)
+	case s.Keep < 0 || s.Keep > maxMillis:
+		return fmt.Errorf("started: keep %d ms, must be 0 to %d", s.Keep, maxMillis)
 	}
 	return nil
 }
@@ -186,12 +185,7 @@ type Attach struct {
 func (a Attach) Append(dst []byte) []byte { return append(dst, marshal(a)...) }
 
 // ParseAttach reads ATTACH's payload.
-func ParseAttach(p []byte) (a Attach, err error) {
-	if err := unmarshal(p, &a); err != nil {
-		return Attach{}, fmt.Errorf("attach: %w", err)
-	}
-	return a, a.Validate()
-}
+func ParseAttach(p []byte) (Attach, error) { return unmarshal[Attach]("attach", p) }
 
 // Validate refuses a session id of a length other than 16 and a range that ends before it begins.
 func (a Attach) Validate() error {

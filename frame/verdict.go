@@ -62,17 +62,10 @@ type Verdict struct {
 func (v Verdict) Append(dst []byte) []byte { return append(dst, marshal(v)...) }
 
 // ParseVerdict reads VERDICT's payload.
-func ParseVerdict(p []byte) (v Verdict, err error) {
-	if err := unmarshal(p, &v); err != nil {
-		return Verdict{}, fmt.Errorf("verdict: %w", err)
-	}
-	if err := v.Validate(); err != nil {
-		return Verdict{}, err
-	}
-	return v, nil
-}
+func ParseVerdict(p []byte) (Verdict, error) { return unmarshal[Verdict]("verdict", p) }
 
-// Validate refuses an unknown kind, a signaled verdict without a signal, bytes where nothing ran, and times below zero.
+// Validate refuses an unknown kind, a signaled verdict without a signal and an exited one with one, a signal that
+// SIGNAL could not name, bytes where nothing ran, an unknown member of Held, and times that no time.Duration holds.
 func (v Verdict) Validate() error {
 	switch {
 	case v.Kind < Exited || v.Kind > Unknown:
@@ -83,10 +76,16 @@ func (v Verdict) Validate() error {
 		return fmt.Errorf("verdict: exited with signal %q", v.Signal)
 	case !v.Kind.Ran() && v.In|v.Out|v.Err != 0:
 		return fmt.Errorf("verdict: %v with %d bytes in, %d out, %d err", v.Kind, v.In, v.Out, v.Err)
-	case v.Wall < 0 || v.User < 0 || v.System < 0:
-		return fmt.Errorf("verdict: times %d, %d, %d us, below zero", v.Wall, v.User, v.System)
 	case v.Held > HeldOut|HeldErr:
 		return fmt.Errorf("verdict: unknown held %d", uint8(v.Held))
+	}
+	for _, us := range [...]int64{v.Wall, v.User, v.System} {
+		if us < 0 || us > maxMicros {
+			return fmt.Errorf("verdict: a time of %d us, must be 0 to %d", us, maxMicros)
+		}
+	}
+	if v.Signal != "" {
+		return checkSignal("verdict", v.Signal)
 	}
 	return nil
 }
