@@ -1,0 +1,95 @@
+package session
+
+import (
+	"time"
+
+	"rexec/frame"
+)
+
+// pollTime is how often a tree that was asked to end is looked at once its leader is gone.
+const pollTime = 20 * time.Millisecond
+
+// end ends the tree. It is the first reason that counts, and none once the leader ended by itself; a tree that is being
+// ended already goes on as it was.
+func (s *server) end(kind frame.Kind, why string) {
+	select {
+	case e := <-s.exited: // it was first
+		s.leaderEnded(e)
+	default:
+	}
+	if !s.alive() || s.step != noStep {
+		return
+	}
+	if s.phase == running {
+		s.endKind, s.endWhy = kind, why
+	}
+	s.first, s.second = s.p.Terminate, s.p.Kill
+	if kind == frame.Disconnected && s.start.Terminal != nil {
+		s.first, s.second = s.closeTerminal, s.killForeground
+	}
+	s.ask()
+}
+
+// endSurvivors ends what a command that is over left behind, where the daemon wants that; true: it is under way.
+func (s *server) endSurvivors() bool {
+	if !s.cfg.EndSurvivors || s.step != noStep || s.p.Survivors() == 0 {
+		return false
+	}
+	s.first, s.second = s.p.Terminate, s.p.Kill
+	s.ask()
+	s.advanceEnding()
+	return s.step != finished
+}
+
+func (s *server) ask() {
+	s.step.move(asked)
+	s.timeout.off()
+	s.linger.off()
+	s.report("terminate", s.first())
+	s.grace.set(s.cfg.Grace)
+}
+
+// advanceEnding notices that the tree is empty.
+func (s *server) advanceEnding() {
+	if s.phase != lingering || s.step != asked && s.step != forced || s.poll.t != nil && s.grace.t != nil {
+		return
+	}
+	if spent := s.step == forced && s.grace.t == nil; !spent && s.p.Survivors() > 0 {
+		s.poll.set(pollTime)
+		return
+	}
+	s.endingOver()
+}
+
+// graceOver takes the next step. The grace behind the last one is for the dying: KILL is done when it is done.
+func (s *server) graceOver() {
+	if s.step == asked {
+		s.report("kill", s.second())
+		s.step.move(forced)
+		s.grace.set(settleTime)
+		// Behind that, advanceEnding gives up on whoever lives on. A leader that does waits in the kernel, and nothing
+		// but its end can be waited for.
+	}
+}
+
+func (s *server) endingOver() {
+	s.step.move(finished)
+	s.grace.off()
+	s.poll.off()
+	s.linger.set(settleTime)
+}
+
+// closeTerminal lets the kernel hang up the foreground group, as the loss of a modem would.
+func (s *server) closeTerminal() error {
+	for _, o := range s.out {
+		o.close()
+	}
+	return nil
+}
+
+func (s *server) killForeground() error {
+	if p, ok := s.p.(ForegroundKiller); ok {
+		return p.KillForeground()
+	}
+	return s.p.Signal("KILL")
+}

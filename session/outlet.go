@@ -1,0 +1,140 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rexec/frame"
+)
+
+// longAgo as a deadline ends a Read at once.
+var longAgo = time.Unix(1, 0)
+
+// probeTime is how long an output that was read to its last counted byte is asked whether somebody still holds it: one
+// that nobody holds says so at once.
+const probeTime = time.Millisecond
+
+// outlet carries one output of the command to its lane. Read is the reader that the lane's Fill gets: it passes the
+// source through until cut, from then on exactly the bytes that the source held at that moment.
+type outlet struct {
+	st   Stream
+	lane uint8
+	src  Output // nil: the lane carries nothing
+
+	closeOnce sync.Once
+	ended     atomic.Bool // the source, or what was left of it after the cut, is read to its end
+	held      atomic.Bool // somebody else still had the source open when it was cut
+
+	settled bool // the conductor's: read to the end, or cut
+	flushed bool // the conductor's: EOF is on the wire, or the stream is over
+
+	// mu is held during Read of the source, so whoever takes it sets a deadline first, which ends that Read.
+	mu     sync.Mutex
+	wasCut sync.Cond // cut became true
+	cut    bool
+	left   int // after the cut: bytes still to deliver
+}
+
+func newOutlet(st Stream, lane uint8, src Output) *outlet {
+	o := &outlet{st: st, lane: lane, src: src, settled: src == nil}
+	o.wasCut.L = &o.mu
+	return o
+}
+
+// pump runs until EOF is on the wire. read and flushed tell the conductor how far it is.
+func (o *outlet) pump(ctx context.Context, read, flushed func()) {
+	if o.src != nil {
+		for {
+			_, err := o.st.Fill(o.lane, o)
+			if err == nil {
+				continue
+			}
+			if !o.ended.Load() && !errors.Is(err, frame.ErrStopped) {
+				// The stream is over and the command is not: nothing but a signal may end it, so it must be able to
+				// go on writing until the conductor closes its outputs.
+				_, _ = io.Copy(io.Discard, struct{ io.Reader }{o})
+			}
+			break
+		}
+		o.close()
+		read()
+	}
+	_ = o.st.CloseLane(o.lane)
+	_ = o.st.Flushed(ctx, o.lane) // an error means that the stream is over, which the conductor learns by itself
+	flushed()
+}
+
+// Read implements io.Reader for Fill.
+func (o *outlet) Read(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.cut {
+		n, err := o.src.Read(p)
+		if n > 0 || err == nil {
+			return n, nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			o.ended.Store(true)
+			return 0, io.EOF
+		}
+		for !o.cut {
+			o.wasCut.Wait()
+		}
+	}
+	if o.left > 0 {
+		n, err := o.src.Read(p[:min(len(p), o.left)])
+		o.left -= n
+		if n > 0 || err == nil {
+			return n, nil
+		}
+	} else {
+		o.probe()
+	}
+	o.ended.Store(true)
+	return 0, io.EOF
+}
+
+// probe finds out whether the source would have given more than the cut allows.
+func (o *outlet) probe() {
+	if o.src.SetReadDeadline(time.Now().Add(probeTime)) != nil {
+		return
+	}
+	n, err := o.src.Read(make([]byte, 1))
+	o.held.Store(n > 0 || errors.Is(err, os.ErrDeadlineExceeded))
+}
+
+// cutNow fixes what is still to be delivered: what the source holds at this moment.
+func (o *outlet) cutNow() error {
+	if err := o.src.SetReadDeadline(longAgo); err != nil {
+		o.held.Store(true)
+		o.close()
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var err error
+	if !o.ended.Load() {
+		o.left, err = o.src.Pending()
+	}
+	o.cut = true
+	o.wasCut.Broadcast()
+	return errors.Join(err, o.src.SetReadDeadline(time.Time{}))
+}
+
+// stop is the peer's STOP: the command gets SIGPIPE for what it still writes.
+func (o *outlet) stop() {
+	o.settled = true
+	o.close()
+}
+
+// close may be called from any goroutine, any number of times.
+func (o *outlet) close() {
+	if o.src != nil {
+		o.closeOnce.Do(func() { _ = o.src.Close() })
+	}
+}

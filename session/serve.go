@@ -1,0 +1,490 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"rexec/frame"
+)
+
+// DefaultGrace is the time between Terminate and Kill.
+const DefaultGrace = 5 * time.Second
+
+// terminalSettle replaces the linger where there is a terminal: the kernel hands what was printed from the terminal to
+// its master in the background (tty_flip_buffer_push), so that a count taken at once could miss the last of it. Without
+// anybody who still holds the terminal, its end comes sooner.
+const terminalSettle = 200 * time.Millisecond
+
+// settleTime replaces the linger behind an ending that was asked for: the dying close what they held within
+// milliseconds, and whoever escaped the tree and still holds an output is not worth the full linger.
+const settleTime = time.Second
+
+// Config is what Serve needs beside the stream.
+type Config struct {
+	// Start judges and starts the command. ctx ends with Serve's or with the stream. Either Failure or Process is nil.
+	// It may take its time; messages wait until it returns.
+	Start func(ctx context.Context, s frame.Start) (Process, frame.Started, *Failure)
+	// Grace is the time between Terminate and Kill; 0: DefaultGrace.
+	Grace time.Duration
+	// OnLost is what START's OnLostDefault means; OnLostDefault: the whole tree ends.
+	OnLost frame.OnLost
+	// EndSurvivors ends what a command that ended by itself left behind, after its linger.
+	EndSurvivors bool
+	// Ended is told the verdict once, before the client is; nil: nobody. It is not called where START never came.
+	Ended func(frame.Verdict)
+	// Report is told what went wrong without changing the result, such as a signal that could not be sent; nil: nobody.
+	Report func(error)
+}
+
+// Failure says why nothing ran.
+type Failure struct {
+	Kind   frame.Kind // frame.StartFailed or frame.Refused
+	Code   int64      // 126 or 127 with StartFailed, else 0
+	Reason string     // for people; the client shows it
+}
+
+// EndError as the cause of Serve's context ends the command and delivers the verdict, of kind frame.Ended. Any other
+// cause is a lost viewer.
+type EndError struct{ Reason string }
+
+func (e *EndError) Error() string { return "ended by the daemon: " + e.Reason }
+
+// Serve lives one command on st and returns its verdict, also where no client takes it any more: kind Refused if no
+// START came. When it returns, its goroutines are gone, the process is released and st is ended by this side.
+func Serve(ctx context.Context, st Stream, cfg Config) frame.Verdict {
+	if cfg.Grace == 0 {
+		cfg.Grace = DefaultGrace
+	}
+	if cfg.OnLost == frame.OnLostDefault {
+		cfg.OnLost = frame.OnLostTree
+	}
+	life, end := context.WithCancel(context.Background())
+	s := &server{st: st, cfg: cfg, phase: opening, step: noStep, life: life,
+		msgs: make(chan message), exited: make(chan exit, 1), events: make(chan func()),
+		ctxDone: ctx.Done(), streamDone: st.Context().Done()}
+	s.group.Go(s.receive)
+	defer s.group.Wait()
+	defer end()
+
+	if s.open(ctx) {
+		s.run(ctx)
+	}
+	return s.verdict
+}
+
+// server is one command at the daemon. All fields but those with a lock of their own belong to the conductor, the
+// goroutine that called Serve; the others reach it through msgs, exited and events.
+type server struct {
+	st    Stream
+	cfg   Config
+	start frame.Start
+	p     Process // nil: nothing ran
+	out   [2]*outlet
+	in    *inlet // nil: no stdin
+
+	phase   phase
+	verdict frame.Verdict
+	lost    bool // this side ended the stream, no message reaches the client
+	began   time.Time
+	lastSeq uint32 // of SIGNAL
+
+	step    step // of the ending
+	first   func() error
+	second  func() error
+	endKind frame.Kind // what ended the command; 0: it ends by itself
+	endWhy  string
+
+	timeout alarm // START's
+	linger  alarm // behind the leader's end
+	grace   alarm // between the steps of an ending, and behind the last
+	poll    alarm // looks whether the tree is empty: no kernel tells of a process group
+
+	life       context.Context // ends when Serve does; nobody waits for the conductor longer
+	group      sync.WaitGroup
+	msgs       chan message // never closed
+	exited     chan exit    // one, from the waiter; never closed
+	events     chan func()  // run by the conductor; never closed
+	inDone     chan struct{}
+	ctxDone    <-chan struct{}
+	streamDone <-chan struct{}
+}
+
+type message struct {
+	t   frame.Type
+	p   []byte
+	err error // the stream's end, after which nothing comes
+}
+
+type exit struct {
+	code   int64
+	signal string
+	core   bool
+	err    error
+}
+
+// alarm is a timer that may be off.
+type alarm struct{ t *time.Timer }
+
+func (a *alarm) set(d time.Duration) { a.off(); a.t = time.NewTimer(d) }
+
+func (a *alarm) off() {
+	if a.t != nil {
+		a.t.Stop()
+	}
+	a.t = nil
+}
+
+// c never gives anything while the alarm is off.
+func (a *alarm) c() <-chan time.Time {
+	if a.t == nil {
+		return nil
+	}
+	return a.t.C
+}
+
+func (s *server) receive() {
+	for {
+		t, p, err := s.st.Recv(s.life)
+		select {
+		case s.msgs <- message{t, p, err}:
+		case <-s.life.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// post has the conductor run f, unless Serve is ending.
+func (s *server) post(f func()) {
+	select {
+	case s.events <- f:
+	case <-s.life.Done():
+	}
+}
+
+func (s *server) report(what string, err error) {
+	if err != nil && s.cfg.Report != nil {
+		s.cfg.Report(fmt.Errorf("session: %s: %w", what, err))
+	}
+}
+
+// open takes START and starts the command; false: the stream is over.
+func (s *server) open(ctx context.Context) bool {
+	refuse := func(code frame.Code, text string) bool {
+		s.verdict = frame.Verdict{Kind: frame.Refused, Reason: text}
+		s.st.Reset(code, text)
+		s.phase.move(over)
+		return false
+	}
+	var m message
+	for m.t == 0 || m.t >= frame.Skippable {
+		select {
+		case m = <-s.msgs:
+			if m.err != nil {
+				s.verdict = frame.Verdict{Kind: frame.Refused, Reason: "no START: " + m.err.Error()}
+				_ = s.st.Close()
+				s.phase.move(over)
+				return false
+			}
+		case <-s.ctxDone:
+			return refuse(frame.CodeGoingAway, context.Cause(ctx).Error())
+		}
+	}
+	switch m.t {
+	case frame.TypeStart:
+	case frame.TypeAttach:
+		return refuse(frame.CodeNotSupported, "this daemon does not resume sessions")
+	default:
+		return refuse(frame.CodeProtocol, fmt.Sprintf("%v before START", m.t))
+	}
+	var err error
+	if s.start, err = frame.ParseStart(m.p); err != nil {
+		return refuse(frame.CodeProtocol, err.Error())
+	}
+
+	s.phase.move(starting)
+	startCtx, cancel := context.WithCancelCause(ctx)
+	unlink := context.AfterFunc(s.st.Context(), func() { cancel(context.Cause(s.st.Context())) })
+	p, told, failure := s.cfg.Start(startCtx, s.start)
+	unlink()
+	cancel(nil)
+	s.began = time.Now()
+	if failure != nil {
+		s.verdict = frame.Verdict{Kind: failure.Kind, Code: failure.Code, Reason: failure.Reason}
+		s.phase.move(delivering)
+		s.pump(nil, nil)
+		return true
+	}
+	s.p = p
+	s.phase.move(running)
+	_ = s.st.Send(frame.TypeStarted, told.Append(nil)) // an error is the stream's end, which the conductor learns by itself
+	if s.start.Timeout > 0 {
+		s.timeout.set(time.Duration(s.start.Timeout) * time.Millisecond)
+	}
+	s.group.Go(func() {
+		var e exit
+		e.code, e.signal, e.core, e.err = p.Wait()
+		s.exited <- e
+	})
+	if w := p.Stdin(); w != nil {
+		s.in, s.inDone = &inlet{st: s.st, dst: w}, make(chan struct{})
+		s.group.Go(func() { defer close(s.inDone); s.in.pump(s.life) })
+	} else if !s.start.NoStdin {
+		s.st.Stop(frame.LaneIn)
+	}
+	s.pump(p.Stdout(), p.Stderr())
+	return true
+}
+
+// pump starts both outlets.
+func (s *server) pump(out, err Output) {
+	s.out = [2]*outlet{newOutlet(s.st, frame.LaneOut, out), newOutlet(s.st, frame.LaneErr, err)}
+	for _, o := range s.out {
+		s.group.Go(func() {
+			o.pump(s.life, func() { s.post(func() { o.settled = true }) }, func() { s.post(func() { o.flushed = true }) })
+		})
+	}
+}
+
+// run is the conductor: it never waits for anything but this select, so that a stalled lane delays no message.
+func (s *server) run(ctx context.Context) {
+	defer func() {
+		for _, a := range []*alarm{&s.timeout, &s.linger, &s.grace, &s.poll} {
+			a.off()
+		}
+	}()
+	stopped := [2]<-chan struct{}{s.st.Stopped(frame.LaneOut), s.st.Stopped(frame.LaneErr)}
+	for s.advance(); s.phase != over; s.advance() {
+		select {
+		case m := <-s.msgs:
+			s.message(m)
+		case f := <-s.events:
+			f()
+		case e := <-s.exited:
+			s.leaderEnded(e)
+		case <-s.inDone:
+			s.inDone = nil
+		case <-stopped[0]:
+			stopped[0] = nil
+			s.out[0].stop()
+		case <-stopped[1]:
+			stopped[1] = nil
+			s.out[1].stop()
+		case <-s.timeout.c():
+			s.timeout.off()
+			s.end(frame.TimedOut, "")
+		case <-s.linger.c():
+			s.linger.off()
+			s.cut()
+		case <-s.grace.c():
+			s.grace.off()
+			s.graceOver()
+		case <-s.poll.c():
+			s.poll.off()
+		case <-s.ctxDone:
+			s.ctxDone = nil
+			s.contextEnded(context.Cause(ctx))
+		case <-s.streamDone:
+			s.streamDone = nil
+			s.viewerLost(context.Cause(s.st.Context()))
+		}
+	}
+}
+
+// message is one of the client's while the command lives.
+func (s *server) message(m message) {
+	if m.err != nil {
+		s.viewerLost(m.err)
+		return
+	}
+	if s.lost {
+		return
+	}
+	var err error
+	switch m.t {
+	case frame.TypeSignal:
+		var sig frame.Signal
+		if sig, err = frame.ParseSignal(m.p); err == nil && sig.Seq > s.lastSeq {
+			s.lastSeq = sig.Seq
+			if s.alive() {
+				s.report("signal "+sig.Name, s.p.Signal(sig.Name))
+			}
+		}
+	case frame.TypeResize:
+		var size frame.Size
+		if size, err = frame.ParseSize(m.p); err == nil && s.alive() {
+			if r, ok := s.p.(Resizer); ok {
+				s.report("resize", r.Resize(size.Rows, size.Cols, size.XPix, size.YPix))
+			}
+		}
+	case frame.TypeCancel:
+		if _, err = frame.ParseCancel(m.p); err == nil {
+			s.end(frame.Canceled, "")
+		}
+	case frame.TypeVerdictAck:
+		if s.phase == reported {
+			_ = s.st.Close()
+			s.phase.move(over)
+			return
+		}
+		err = errors.New("VERDICT_ACK before VERDICT")
+	default:
+		if m.t < frame.Skippable {
+			err = fmt.Errorf("%v in the middle of a command", m.t)
+		}
+	}
+	if err != nil {
+		s.st.Reset(frame.CodeProtocol, err.Error())
+		s.viewerLost(&frame.StreamError{Code: frame.CodeProtocol, Text: err.Error()})
+	}
+}
+
+// alive reports whether the tree may still be signalled.
+func (s *server) alive() bool { return s.phase == running || s.phase == lingering }
+
+// leaderEnded is the one moment that decides what ended the command.
+func (s *server) leaderEnded(e exit) {
+	v := frame.Verdict{Kind: s.endKind, Code: e.code, Signal: e.signal, Core: e.core, Reason: s.endWhy,
+		Wall: time.Since(s.began).Microseconds()}
+	switch {
+	case e.err != nil:
+		v.Kind, v.Reason = frame.Unknown, e.err.Error()
+	case v.Kind != 0:
+	case e.signal != "":
+		v.Kind = frame.Signaled
+	default:
+		v.Kind = frame.Exited
+	}
+	s.verdict = v
+	s.phase.move(lingering)
+	if s.in != nil {
+		s.st.Stop(frame.LaneIn)
+		s.in.close()
+	}
+	if s.step != noStep {
+		return // the ending goes on until the tree is empty, then it sets the linger
+	}
+	switch l := s.start.Linger; {
+	case s.start.Terminal != nil:
+		s.linger.set(terminalSettle)
+	case l == 0:
+		s.cut()
+	case l > 0:
+		s.linger.set(time.Duration(l) * time.Millisecond)
+	}
+}
+
+// cut fixes what the outputs still have to deliver.
+func (s *server) cut() {
+	for _, o := range s.out {
+		if !o.settled {
+			o.settled = true
+			s.report("what an output holds", o.cutNow())
+		}
+	}
+}
+
+// advance does what the last event made possible.
+func (s *server) advance() {
+	s.advanceEnding()
+	if s.phase == lingering && (s.step == noStep || s.step == finished) &&
+		(s.lost || s.out[0].settled && s.out[1].settled && !s.endSurvivors()) {
+		s.timeout.off()
+		s.linger.off()
+		s.phase.move(delivering)
+	}
+	if s.phase == delivering && (s.lost || s.out[0].flushed && s.out[1].flushed && s.inDone == nil) {
+		s.conclude()
+	}
+}
+
+// conclude releases the process and reports.
+func (s *server) conclude() {
+	v := &s.verdict
+	if s.p != nil {
+		for i, o := range s.out {
+			o.close()
+			if o.held.Load() {
+				v.Held |= frame.Held(1 << i)
+			}
+		}
+		v.Survivors = uint32(s.p.Survivors())
+		s.report("release", s.p.Release())
+		user, system, peak := s.p.Usage()
+		v.User, v.System, v.Peak = user.Microseconds(), system.Microseconds(), peak
+		if s.in != nil {
+			v.In = s.in.n.Load()
+		}
+		v.Out, v.Err = s.st.Sent(frame.LaneOut), s.st.Sent(frame.LaneErr)
+	}
+	if s.cfg.Ended != nil {
+		s.cfg.Ended(*v)
+	}
+	if s.lost {
+		s.phase.move(over)
+		return
+	}
+	_ = s.st.Send(frame.TypeVerdict, v.Append(nil)) // an error is the stream's end, which the conductor learns by itself
+	s.phase.move(reported)
+}
+
+// contextEnded is the daemon's own wish.
+func (s *server) contextEnded(cause error) {
+	var ended *EndError
+	if errors.As(cause, &ended) {
+		s.end(frame.Ended, ended.Reason)
+		return
+	}
+	if !s.lost {
+		s.st.Reset(frame.CodeShutdown, cause.Error())
+	}
+	s.viewerLost(cause)
+}
+
+// viewerLost is the end of the stream before its time, or, once the verdict is out, simply its end.
+func (s *server) viewerLost(why error) {
+	if s.lost {
+		return
+	}
+	s.lost = true
+	_ = s.st.Close()
+	if s.phase == reported {
+		s.phase.move(over)
+		return
+	}
+	if !s.alive() {
+		return
+	}
+	var reset *frame.StreamError
+	switch {
+	case errors.As(why, &reset) && reset.Remote: // RESET is CANCEL without a verdict
+		s.end(frame.Canceled, why.Error())
+		return
+	case reset != nil || errors.Is(why, io.EOF): // the client broke a rule
+		s.end(frame.Ended, why.Error())
+		return
+	}
+	onLost := s.start.OnLost
+	if onLost == frame.OnLostDefault {
+		onLost = s.cfg.OnLost
+	}
+	switch onLost {
+	case frame.OnLostTree:
+		s.end(frame.Disconnected, why.Error())
+		return
+	case frame.OnLostHangup:
+		if s.phase == running && s.step == noStep {
+			s.endKind, s.endWhy = frame.Disconnected, why.Error()
+		}
+		s.report("signal HUP", s.p.Signal("HUP"))
+	}
+	if s.in != nil {
+		s.in.close() // nobody will say more, and nothing ends the command that waits for it
+	}
+}
