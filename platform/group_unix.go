@@ -25,37 +25,33 @@ func (g group) signal(name string) error {
 	return signalGroup(g.leader, n)
 }
 
-func (g group) terminate() error {
-	err := signalGroup(g.leader, unix.SIGTERM)
-	g.eachOther(unix.SIGTERM)
-	return err
-}
+func (g group) terminate() error { return g.all(unix.SIGTERM) }
 
-// kill repeats until a look at the session finds nobody new: a process may
-// have forked between the look and the signal.
-func (g group) kill() error {
-	err := signalGroup(g.leader, unix.SIGKILL)
-	for range 100 {
-		if !g.eachOther(unix.SIGKILL) {
-			break
-		}
-	}
-	return err
-}
+func (g group) kill() error { return g.all(unix.SIGKILL) }
 
-// eachOther signals the session's other groups, the jobs of an interactive
-// shell, and says whether there were any.
-func (g group) eachOther(n unix.Signal) bool {
-	found := false
-	for _, pid := range sessionMembers(g.leader) {
-		pgid, err := unix.Getpgid(pid)
-		if err == nil && pgid != g.leader {
-			found = true
+// all signals the group, then the session's other groups, which are the jobs
+// of an interactive shell, until a look finds nobody new: a process may have
+// forked between the look and the signal.
+func (g group) all(n unix.Signal) error {
+	err := signalGroup(g.leader, n)
+	told := map[int]bool{}
+	for news := true; news && len(told) < mostMembers; {
+		news = false
+		for _, pid := range sessionMembers(g.leader) {
+			pgid, err := unix.Getpgid(pid)
+			if err != nil || pgid == g.leader || told[pid] {
+				continue
+			}
+			news, told[pid] = true, true
 			_ = signalMember(pid, n, func() bool { return inSession(pid, g.leader) })
 		}
 	}
-	return found
+	return err
 }
+
+// mostMembers bounds the chase after a tree that forks as fast as it is
+// signalled.
+const mostMembers = 1 << 16
 
 func (g group) survivors() int {
 	n := 0

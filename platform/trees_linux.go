@@ -2,20 +2,43 @@ package platform
 
 import "os/exec"
 
-type cgroups struct{}
+// NewTrees looks once what this machine has to hold a tree: a folder of the
+// cgroup v2 hierarchy where this process may make one and start commands in
+// it, else process groups.
+func NewTrees(opt TreesOptions) *Trees {
+	t := &Trees{}
+	if !opt.Group {
+		t.cgroups = findCgroups()
+	}
+	return t
+}
 
-// NewTrees looks once what this machine has to hold a tree.
-func NewTrees(opt TreesOptions) *Trees { return &Trees{} }
-
-// Close gives back what NewTrees holds.
-func (t *Trees) Close() error { return nil }
+// Close stops waiting for folders of commands that left something running;
+// those still not empty stay.
+func (t *Trees) Close() error {
+	if t.cgroups != nil {
+		t.cgroups.close()
+	}
+	return nil
+}
 
 // Folder is the cgroup folder a command with this id is started in, to be
 // recorded before; empty where there is none.
-func (t *Trees) Folder(id string) string { return "" }
+func (t *Trees) Folder(id string) string {
+	if t.cgroups == nil || id == "" {
+		return ""
+	}
+	return t.cgroups.folder(id)
+}
 
-// plant starts cmd in a tree.
+// plant starts cmd in a tree; what keeps it from a folder of its own leaves
+// it to its process group.
 func (t *Trees) plant(id string, cmd *exec.Cmd) (tree, error) {
+	if t.cgroups != nil && id != "" {
+		if held, err := t.cgroups.plant(id, cmd); held != nil || err != nil {
+			return held, err
+		}
+	}
 	if err := startClean(cmd); err != nil {
 		return nil, err
 	}
