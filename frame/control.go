@@ -215,19 +215,17 @@ func ParseSignal(p []byte) (Signal, error) {
 		return Signal{}, fmt.Errorf("signal: %d bytes, must be 5 to %d", len(p), 4+maxSignal)
 	}
 	s := Signal{Seq: binary.BigEndian.Uint32(p), Name: string(p[4:])}
+	if s.Seq == 0 {
+		return Signal{}, fmt.Errorf("signal: number 0, they count from 1")
+	}
 	if err := s.Validate(); err != nil {
 		return Signal{}, err
 	}
 	return s, nil
 }
 
-// Validate refuses a number below 1 and a name that is not 1..16 bytes of [A-Z0-9+].
-func (s Signal) Validate() error {
-	if s.Seq == 0 {
-		return fmt.Errorf("signal: number 0, they count from 1")
-	}
-	return checkSignal("signal", s.Name)
-}
+// Validate refuses a name that is not 1..16 bytes of [A-Z0-9+]; the number is given when the signal is sent.
+func (s Signal) Validate() error { return checkSignal("signal", s.Name) }
 
 func checkSignal(what, name string) error {
 	if len(name) == 0 || len(name) > maxSignal {

@@ -209,7 +209,6 @@ func TestSignalRefusesNamesAndNumberZero(t *testing.T) {
 		sig  Signal
 		says string
 	}{
-		{Signal{Seq: 0, Name: "INT"}, "signal: number 0, they count from 1"},
 		{Signal{Seq: 1}, "signal: a signal's name of 0 bytes, must be 1 to 16"},
 		{Signal{Seq: 1, Name: strings.Repeat("A", 17)}, "signal: a signal's name of 17 bytes, must be 1 to 16"},
 		{Signal{Seq: 1, Name: "int"}, `signal: signal "int" has a byte outside [A-Z0-9+]`},
@@ -220,6 +219,8 @@ func TestSignalRefusesNamesAndNumberZero(t *testing.T) {
 		require.Error(t, err)
 		require.Zero(t, got)
 	}
+	_, err := ParseSignal(Signal{Name: "INT"}.Append(nil))
+	require.EqualError(t, err, "signal: number 0, they count from 1")
 	for _, name := range []string{"INT", "USR1", "RTMIN+3", "34", strings.Repeat("Z", 16)} {
 		require.NoError(t, Signal{Seq: 1<<32 - 1, Name: name}.Validate())
 	}
