@@ -37,7 +37,7 @@ func (l *sendLane) room() uint64 {
 
 // due reports whether the scheduler has something to send for the lane.
 func (l *sendLane) due() bool {
-	return !l.eof && (l.sent < l.buf.end && l.sent < l.limit || l.closed && l.sent == l.buf.end)
+	return l.stream.ours == open && !l.eof && (l.sent < l.buf.end && l.sent < l.limit || l.closed && l.sent == l.buf.end)
 }
 
 // credit takes the peer's CREDIT.

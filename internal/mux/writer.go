@@ -132,7 +132,7 @@ func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
 
 // appendData puts one frame of the lane behind buf: DATA, or its EOF.
 func (c *Conn) appendData(buf []byte, l *sendLane) []byte {
-	if !l.due() || l.stream.ours == ended {
+	if !l.due() {
 		return buf
 	}
 	n := min(l.buf.end, l.limit) - l.sent
