@@ -148,6 +148,9 @@ func (c *Conn) find(h frame.Header) (*Stream, error) {
 	if s.ours == ended {
 		return nil, nil
 	}
+	if !s.accepted && h.Type != frame.TypeAccept && h.Type != frame.TypeReset && h.Type != frame.TypeClose {
+		return nil, protocolf("%v on stream %d before its ACCEPT", h.Type, h.Stream) // a CREDIT here could be taken back by ACCEPT
+	}
 	return s, nil
 }
 

@@ -38,7 +38,7 @@ type Stream struct {
 
 	// Under Conn.mu.
 	ours, theirs end
-	accepted     bool  // the first credits are known
+	accepted     bool  // the first credits are known: ACCEPT came, or the peer opened the stream
 	err          error // how it ended for us: the peer's RESET, a lost connection, or ErrClosed
 	inbox        []message
 	send         [4]*sendLane
