@@ -82,6 +82,10 @@ func (c *Conn) heard() { c.lastRead.Store(int64(c.now())) }
 func (c *Conn) onData(r *bufio.Reader, h frame.Header) error {
 	n := int(h.Length)
 	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return c.err
+	}
 	l, err := c.receiver(h)
 	if err != nil || l == nil {
 		c.mu.Unlock()
@@ -158,6 +162,9 @@ func (c *Conn) find(h frame.Header) (*Stream, error) {
 func (c *Conn) onMessage(h frame.Header, p []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.err != nil { // a stream opened now would never see the end
+		return c.err
+	}
 	switch h.Type {
 	case frame.TypeM1, frame.TypeM2, frame.TypeM3, frame.TypeM4, frame.TypeRefused:
 		return protocolf("%v after the handshake", h.Type)
