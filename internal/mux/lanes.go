@@ -178,7 +178,7 @@ func (s *Stream) Advance(lane uint8, n int) {
 	if l.stopped || l.buf.held() < uint64(n) {
 		return // stopped or dropped in between
 	}
-	if l.consume(n) && s.ours == open && !l.dirty {
+	if l.consume(n) && !l.dirty {
 		l.dirty = true
 		c.credits = append(c.credits, l)
 		c.wakeWriter()
@@ -224,6 +224,9 @@ func (s *Stream) onEOF(l *recvLane, p []byte) error {
 		return nil
 	}
 	l.eof = true
+	if l.buf.held() == 0 {
+		l.shrink()
+	}
 	close(l.eofSeen)
 	signal(l.wake)
 	return nil

@@ -20,7 +20,7 @@ type recvLane struct {
 	eof      bool   // the peer's EOF came
 	stopped  bool   // STOP was sent: what comes is dropped
 	dirty    bool   // in Conn.credits
-	granted  time.Duration
+	granted  time.Duration // when limit last moved, since Conn.epoch
 
 	wake    chan struct{} // one token: bytes, or an end; taken by the lane's reader
 	eofSeen chan struct{} // closed by the reader of the connection at EOF
@@ -28,13 +28,16 @@ type recvLane struct {
 
 func newRecvLane(s *Stream, id uint8, credit uint64, fixed bool) *recvLane {
 	return &recvLane{stream: s, id: id, limit: credit, window: credit, first: credit, fixed: fixed,
-		wake: make(chan struct{}, 1), eofSeen: make(chan struct{})}
+		granted: s.conn.now(), wake: make(chan struct{}, 1), eofSeen: make(chan struct{})}
 }
 
 // consume takes n bytes off the front and grants credit at half a window. It reports whether a CREDIT is due.
 func (l *recvLane) consume(n int) bool {
 	l.buf.release(l.buf.start + uint64(n))
-	if l.eof || l.stopped || l.buf.start+l.window < l.limit+l.window/2 {
+	if l.eof && l.buf.held() == 0 {
+		l.shrink()
+	}
+	if n == 0 || l.eof || l.stopped || l.stream.ours == ended || l.buf.start+l.window < l.limit+l.window/2 {
 		return false
 	}
 	c := l.stream.conn
