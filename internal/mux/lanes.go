@@ -152,7 +152,7 @@ func (s *Stream) Next(ctx context.Context, lane uint8) ([]byte, error) {
 			p := l.buf.at(l.buf.start)
 			c.mu.Unlock()
 			return p, nil
-		case l.eof:
+		case l.eof && !l.dropped:
 			c.mu.Unlock()
 			return nil, io.EOF
 		case s.ours == ended:

@@ -19,6 +19,7 @@ type recvLane struct {
 	fixed    bool   // the window does not grow
 	eof      bool   // the peer's EOF came
 	stopped  bool   // STOP was sent: what comes is dropped
+	dropped  bool   // this side ended the stream before everything was read
 	dirty    bool   // in Conn.credits
 	granted  time.Duration // when limit last moved, since Conn.epoch
 

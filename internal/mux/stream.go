@@ -261,6 +261,7 @@ func (s *Stream) dropLanes() {
 	}
 	for _, l := range s.recv {
 		if l != nil {
+			l.dropped = !l.eof || l.buf.held() > 0
 			l.shrink()
 			l.buf.purge()
 		}
