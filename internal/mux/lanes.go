@@ -9,26 +9,47 @@ import (
 
 // Fill waits until the lane has room and then calls r.Read once, straight into the lane's buffer. It returns what Read
 // returned; an error of the lane itself is frame.ErrStopped, frame.ErrClosed, a *frame.StreamError or *frame.ConnError,
-// and then nothing was read.
+// and then nothing was put on the lane: bytes that Read gave while the lane was being closed are lost with it.
 func (s *Stream) Fill(lane uint8, r io.Reader) (int, error) {
 	l := s.send[lane]
-	c := s.conn
 	p, err := l.await()
 	if err != nil {
 		return 0, err
 	}
 	n, err := r.Read(p)
+	if lost := l.commit(n); lost != nil && n > 0 {
+		return 0, lost
+	}
+	return n, err
+}
+
+// over is why nothing more can be put on the lane, or nil.
+func (l *sendLane) over() error {
+	switch {
+	case l.stopped:
+		return frame.ErrStopped
+	case l.stream.ours == ended:
+		return l.stream.endError()
+	case l.closed:
+		return frame.ErrClosed
+	}
+	return nil
+}
+
+// commit puts the n bytes that were written to what await gave on the lane, unless the lane ended in between.
+func (l *sendLane) commit(n int) error {
+	c := l.stream.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.closed || s.ours == ended {
+	if err := l.over(); err != nil {
 		l.buf.commit(0)
-		return n, err
+		return err
 	}
 	l.buf.commit(n)
 	if l.due() {
 		c.schedule(l)
 	}
-	return n, err
+	return nil
 }
 
 // await waits for room and gives the space to fill; a commit must follow.
@@ -36,17 +57,9 @@ func (l *sendLane) await() ([]byte, error) {
 	c := l.stream.conn
 	for {
 		c.mu.Lock()
-		switch {
-		case l.stopped:
-			c.mu.Unlock()
-			return nil, frame.ErrStopped
-		case l.stream.ours == ended:
-			err := l.stream.endError()
+		if err := l.over(); err != nil {
 			c.mu.Unlock()
 			return nil, err
-		case l.closed:
-			c.mu.Unlock()
-			return nil, frame.ErrClosed
 		}
 		if room := l.room(); room > 0 {
 			p := l.buf.tail()
@@ -60,22 +73,20 @@ func (l *sendLane) await() ([]byte, error) {
 
 // Write puts all of p on the lane, waiting for room.
 func (s *Stream) Write(lane uint8, p []byte) (int, error) {
-	r := sliceReader{p: p}
-	for len(r.p) > 0 {
-		if _, err := s.Fill(lane, &r); err != nil {
-			return len(p) - len(r.p), err
+	l := s.send[lane]
+	done := 0
+	for done < len(p) {
+		space, err := l.await()
+		if err != nil {
+			return done, err
 		}
+		n := copy(space, p[done:])
+		if err := l.commit(n); err != nil {
+			return done, err
+		}
+		done += n
 	}
-	return len(p), nil
-}
-
-// sliceReader reads a slice; unlike bytes.Reader it has no end.
-type sliceReader struct{ p []byte }
-
-func (r *sliceReader) Read(p []byte) (int, error) {
-	n := copy(p, r.p)
-	r.p = r.p[n:]
-	return n, nil
+	return done, nil
 }
 
 // CloseLane queues EOF behind what was written. Any goroutine may call it, any number of times.
@@ -95,7 +106,8 @@ func (s *Stream) CloseLane(lane uint8) error {
 	return nil
 }
 
-// Flushed waits until the lane's EOF has been handed to the wire behind all its data.
+// Flushed waits until the lane's EOF has been handed to the wire behind all its data. A stream that ends first gives an
+// error.
 func (s *Stream) Flushed(ctx context.Context, lane uint8) error {
 	l := s.send[lane]
 	select {
@@ -106,8 +118,10 @@ func (s *Stream) Flushed(ctx context.Context, lane uint8) error {
 	select {
 	case <-l.flushed:
 		return nil
-	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
+	case <-s.quiet:
+		s.conn.mu.Lock()
+		defer s.conn.mu.Unlock()
+		return s.endError()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -283,7 +283,7 @@ func (c *Conn) onOpen(h frame.Header, p []byte) error {
 	c.streams[h.Stream] = s
 	if refuse != nil {
 		// It stays in the table, ended by us, until the peer ends it too: what it had sent behind OPEN is dropped.
-		s.ours = ended
+		s.endOurs()
 		s.dropLanes()
 		return c.reply(frame.TypeReset, s.id, frame.Ending{Code: refuse.Code, Text: refuse.Text}.Append(nil))
 	}

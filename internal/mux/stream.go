@@ -44,13 +44,15 @@ type Stream struct {
 	send         [4]*sendLane
 	recv         [4]*recvLane
 
+	quiet  chan struct{} // closed by endOurs
 	inWake chan struct{} // one token: a message, or an end; taken by Recv
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 }
 
 func newStream(c *Conn, id uint16, kind string, credit [2]uint64, fixed bool) *Stream {
-	s := &Stream{conn: c, id: id, kind: kind, ours: open, theirs: open, inWake: make(chan struct{}, 1)}
+	s := &Stream{conn: c, id: id, kind: kind, ours: open, theirs: open,
+		quiet: make(chan struct{}), inWake: make(chan struct{}, 1)}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	if c.cfg.Role == Client {
 		s.send[frame.LaneIn] = newSendLane(s, frame.LaneIn)
@@ -203,10 +205,16 @@ func (s *Stream) finish(t frame.Type, payload []byte) {
 	if s.ours == ended {
 		return
 	}
-	s.ours = ended
+	s.endOurs()
 	s.dropLanes()
 	s.wakeAll()
 	c.queue(t, s.id, payload)
+}
+
+// endOurs moves this side to its end.
+func (s *Stream) endOurs() {
+	s.ours = ended
+	close(s.quiet)
 }
 
 // peerEnded takes the peer's CLOSE (nil) or RESET. An end of ours that is not said yet is said now: the peer drops
@@ -236,7 +244,7 @@ func (s *Stream) over(err error) {
 		s.err = err
 	}
 	if s.ours == open {
-		s.ours = ended
+		s.endOurs()
 		for _, l := range s.send {
 			if l != nil {
 				l.drop()
@@ -359,7 +367,7 @@ func (s *Stream) onMessage(t frame.Type, p []byte) error {
 func (s *Stream) fault(err *frame.StreamError) {
 	s.err = err
 	s.inbox = nil
-	s.ours = ended
+	s.endOurs()
 	s.dropLanes()
 	s.wakeAll()
 	s.conn.queue(frame.TypeReset, s.id, frame.Ending{Code: err.Code, Text: err.Text}.Append(nil))
