@@ -1,0 +1,47 @@
+package client_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"rexec/client"
+	"rexec/hmacauth"
+	"rexec/internal/policy"
+	"rexec/internal/server"
+)
+
+// daemon serves on loopback until the test ends and says how to call it.
+func daemon(t *testing.T) client.Config {
+	t.Helper()
+	key, err := server.NewHostKey("box")
+	require.NoError(t, err)
+	pin, err := server.HostPin(key)
+	require.NoError(t, err)
+	secret := hmacauth.NewSecret()
+	ring := new(policy.Ring)
+	require.NoError(t, ring.Add(policy.Key{ID: "admin", Secret: secret}))
+	s, err := server.New(server.Config{Names: []string{"box"}, HostKey: key, Ring: ring})
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		require.NoError(t, s.Close())
+		require.ErrorIs(t, <-served, server.ErrServerClosed)
+	})
+	return client.Config{Address: l.Addr().String(), KeyID: "admin", ServerID: "box", Secret: secret, Pin: pin}
+}
+
+func TestOutputOfACommandThroughTheWholeStack(t *testing.T) {
+	c := client.New(daemon(t))
+	out, err := c.Shell(context.Background(), "echo 你好; exit 3").Output()
+	var exit *client.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, int64(3), exit.Result.Verdict.Code)
+	require.Equal(t, "你好\n", string(out))
+	require.NoError(t, c.Close())
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"rexec/frame"
+	"rexec/hmacauth"
+	"rexec/internal/link"
+	"rexec/internal/mux"
+)
+
+// serveConn runs one connection from its first byte to its last.
+func (s *Server) serveConn(nc net.Conn) {
+	log := s.log.WithField("remote", nc.RemoteAddr().String())
+	l, err := link.Server(nc, link.ServerConfig{
+		Identity: s.identity,
+		Auth: hmacauth.ServerConfig{
+			ServerIDs: s.cfg.Names,
+			Boot:      s.boot,
+			Lookup:    func(id string) (current, next hmacauth.Secret) { return s.ring.Load().Lookup(id) },
+		},
+		Timeout: s.cfg.HandshakeTimeout, RefuseAfter: s.cfg.RefuseAfter, RefuseJitter: s.cfg.RefuseJitter,
+		Memory: s.memory,
+		Admit: func(peer hmacauth.Peer, from net.Addr) *frame.Ending {
+			if no := s.ring.Load().Admit(peer.KeyID, source(from), time.Now()); no != nil {
+				return &frame.Ending{Code: frame.CodeRefused, Text: no.Text}
+			}
+			return nil
+		},
+		Accept: notServed,
+	})
+	s.mu.Lock()
+	delete(s.pending, nc)
+	if err == nil {
+		s.links[l] = struct{}{}
+		if s.closed {
+			l.GoAway(frame.CodeShutdown, "the daemon is shutting down")
+		}
+	}
+	s.mu.Unlock()
+	if err != nil {
+		logHandshake(log, err)
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		delete(s.links, l)
+		s.mu.Unlock()
+	}()
+	log = log.WithField("key", l.Peer.KeyID)
+	log.Debug("connected")
+
+	ctx, cancel := context.WithCancel(l.Context())
+	defer cancel()
+	go func() { // once no new stream may come and the last is served, nothing keeps the connection
+		select {
+		case <-l.Idle():
+			l.Close()
+		case <-ctx.Done():
+		}
+	}()
+	var streams sync.WaitGroup
+	for {
+		st, err := l.Accept(ctx)
+		if err != nil {
+			break
+		}
+		streams.Go(func() { s.serveStream(l, st) })
+	}
+	streams.Wait()
+	err = l.Wait()
+	log.WithError(err).Debug("disconnected")
+}
+
+func (s *Server) serveStream(l *link.Link, st *mux.Stream) {
+	switch st.Kind() {
+	case frame.KindExec:
+		s.exec(l, st)
+	default:
+		st.Reset(frame.CodeUnknownKind, "")
+	}
+}
+
+// logHandshake says why a peer did not come in: a wrong proof and a foreign protocol are worth a line, a port scan's
+// silence is not.
+func logHandshake(log *logrus.Entry, err error) {
+	var refused *link.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		log.WithError(err).Warn("not admitted")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
+		log.WithError(err).Debug("left before it was known")
+	default:
+		log.WithError(err).Info("does not speak rexec/1")
+	}
+}
+
+// source is the address that limits are judged by; the zero Addr where there is none.
+func source(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"rexec/frame"
+	"rexec/internal/policy"
+	"rexec/platform"
+)
+
+// environment builds a command's environment anew: what the daemon always sets, its LANG unless the client sends one,
+// and of the client's what grant allows. Nothing of the daemon's own environment gets through.
+func (s *Server) environment(start frame.Start, grant policy.Grant, user platform.User, id string, local, remote net.Addr) []string {
+	var env []string
+	set := func(name, value string) { env = append(env, name+"="+value) }
+	named := make(map[string]bool)
+
+	for _, kv := range append(offered(start, grant), start.Env...) {
+		name, value, _ := strings.Cut(kv, "=")
+		if named[name] {
+			env = without(env, name)
+		}
+		named[name] = true
+		set(name, value)
+	}
+	if start.Terminal != nil && start.Terminal.Term != "" && !named["TERM"] {
+		set("TERM", start.Terminal.Term)
+	}
+	if s.cfg.Lang != "" && !named["LANG"] {
+		set("LANG", s.cfg.Lang)
+	}
+	set("HOME", user.Home)
+	set("USER", user.Name)
+	set("LOGNAME", user.Name)
+	set("SHELL", user.Shell)
+	set("PATH", s.cfg.Path)
+	set("REXEC_SESSION", id)
+	set("REXEC_KEY_ID", grant.KeyID)
+	// Shells and tools look for these (ssh(1), ENVIRONMENT): bash reads ~/.bashrc for a command when they are there.
+	ch, cp, _ := net.SplitHostPort(remote.String())
+	sh, sp, _ := net.SplitHostPort(local.String())
+	set("SSH_CLIENT", fmt.Sprintf("%s %s %s", ch, cp, sp))
+	set("SSH_CONNECTION", fmt.Sprintf("%s %s %s %s", ch, cp, sh, sp))
+	if grant.Forced && grant.Original != "" {
+		set("REXEC_ORIGINAL_COMMAND", grant.Original)
+		set("SSH_ORIGINAL_COMMAND", grant.Original)
+	}
+	return env
+}
+
+// offered is what the client sends if we like, as ssh's SendEnv: what is not allowed is dropped.
+func offered(start frame.Start, grant policy.Grant) []string {
+	var took []string
+	for _, kv := range start.EnvOffered {
+		if name, _, _ := strings.Cut(kv, "="); grant.AllowEnv(name) {
+			took = append(took, kv)
+		}
+	}
+	return took
+}
+
+func without(env []string, name string) []string {
+	kept := env[:0]
+	for _, kv := range env {
+		if !strings.HasPrefix(kv, name+"=") {
+			kept = append(kept, kv)
+		}
+	}
+	return kept
+}
+
+// names are the variables' names of NAME=VALUE entries.
+func names(env []string) []string {
+	out := make([]string, len(env))
+	for i, kv := range env {
+		out[i], _, _ = strings.Cut(kv, "=")
+	}
+	return out
+}

@@ -1,0 +1,204 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"rexec/frame"
+	"rexec/internal/link"
+	"rexec/internal/mux"
+	"rexec/internal/policy"
+	"rexec/platform"
+	"rexec/session"
+)
+
+// exec serves one stream of kind exec: one command.
+func (s *Server) exec(l *link.Link, st *mux.Stream) {
+	r := &record{Key: l.Peer.KeyID, Began: time.Now()}
+	_, _ = rand.Read(r.ID[:]) // never fails: it crashes the process instead
+	ctx, end := context.WithCancelCause(s.ctx)
+	defer end(nil)
+	r.end = end
+
+	key, _ := s.ring.Load().Key(r.Key)
+	log := s.log.WithFields(logrus.Fields{"remote": l.Remote.String(), "key": r.Key, "session": r.name()})
+	cfg := session.Config{
+		Start: func(ctx context.Context, start frame.Start) (session.Process, frame.Started, *session.Failure) {
+			return s.startCommand(l, r, start)
+		},
+		Grace:        s.cfg.Grace,
+		OnLost:       onLost(key.OnLost),
+		EndSurvivors: key.Survivors == policy.SurvivorsKill,
+		Report:       func(err error) { log.WithError(err).Warn("during a command") },
+		Ended: func(v frame.Verdict) {
+			log.WithFields(logrus.Fields{"kind": v.Kind.String(), "code": v.Code, "signal": v.Signal, "in": v.In, "out": v.Out,
+				"err": v.Err, "survivors": v.Survivors, "wall": (time.Duration(v.Wall) * time.Microsecond).String(), "reason": v.Reason}).Info("command ended")
+		},
+	}
+	session.Serve(ctx, st, cfg)
+	s.sess.remove(r)
+}
+
+// startCommand is the one choke point between a request and a process: the ring decides, the registry knows of it, and
+// only then platform starts it.
+func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (session.Process, frame.Started, *session.Failure) {
+	none := frame.Started{}
+	grant, no := s.authorize(l, r, start)
+	if no != nil {
+		s.log.WithFields(logrus.Fields{"key": r.Key, "rule": string(no.Rule)}).Warn("command refused")
+		return nil, none, &session.Failure{Kind: frame.Refused, Reason: no.Text}
+	}
+	user, fail := s.user(grant)
+	if fail != nil {
+		return nil, none, fail
+	}
+	if start.Subsystem != "" {
+		return nil, none, cannot(fmt.Sprintf("this daemon has no subsystem %q", start.Subsystem))
+	}
+	started := frame.Started{Session: r.ID[:], OS: runtime.GOOS, Encoding: "utf-8", Epoch: 1}
+	dir := start.Cwd
+	if dir == "" {
+		dir = user.Home
+		if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+			started.Note = fmt.Sprintf("no home folder %q, started in /", dir)
+			dir = string(filepath.Separator)
+		}
+	} else if !filepath.IsAbs(dir) {
+		dir = filepath.Join(user.Home, dir)
+	}
+	spec := platform.Spec{
+		ID:      r.name(),
+		Env:     s.environment(start, grant, user, r.name(), l.Local, l.Remote),
+		Dir:     dir,
+		User:    &user,
+		NoStdin: start.NoStdin,
+	}
+	switch {
+	case len(grant.Argv) > 0:
+		spec.Argv = grant.Argv
+	case grant.Line != "":
+		spec.Argv, started.Shell = []string{user.Shell, "-c", grant.Line}, user.Shell
+	default: // a login shell has a dash in front of its name (login(1))
+		spec.Path, started.Shell = user.Shell, user.Shell
+		spec.Argv = []string{"-" + filepath.Base(user.Shell)}
+	}
+	if t := start.Terminal; t != nil {
+		spec.Terminal = &platform.Terminal{Rows: t.Size.Rows, Cols: t.Size.Cols, XPix: t.Size.XPix, YPix: t.Size.YPix, Modes: t.Modes}
+	}
+
+	r.User, r.Request = user.Name, start.Request
+	s.sess.add(r)
+	p, err := platform.Start(s.cfg.Trees, spec)
+	if err != nil {
+		return nil, none, startFailure(err)
+	}
+	if grant.MaxDuration > 0 {
+		time.AfterFunc(grant.MaxDuration, func() {
+			r.end(&session.EndError{Reason: fmt.Sprintf("key %q allows %v a session", r.Key, grant.MaxDuration)})
+		})
+	}
+	started.Pid = int64(p.Pid())
+	started.Containment = containment(p.Containment())
+	s.log.WithFields(logrus.Fields{"remote": l.Remote.String(), "key": r.Key, "session": r.name(), "user": user.Name, "pid": p.Pid()}).Info("command started")
+	return process{p}, started, nil
+}
+
+// authorize asks the ring as it is now.
+func (s *Server) authorize(l *link.Link, r *record, start frame.Start) (policy.Grant, *policy.Refusal) {
+	ring := s.ring.Load()
+	now := time.Now()
+	from := source(l.Remote)
+	if no := ring.Admit(r.Key, from, now); no != nil {
+		return policy.Grant{}, no
+	}
+	req := policy.Request{
+		Kind: policy.KindExec, From: from, User: start.User, Argv: start.Argv, Line: start.Line,
+		Shell:    len(start.Argv) == 0 && start.Line == "" && start.Subsystem == "",
+		Terminal: start.Terminal != nil, Env: names(start.Env), AcceptEnv: s.cfg.AcceptEnv,
+	}
+	if start.Subsystem == "sftp" {
+		req.Kind = policy.KindSFTP
+	}
+	grant, no := ring.Authorize(r.Key, req, now)
+	if no != nil {
+		return policy.Grant{}, no
+	}
+	if key, ok := ring.Key(r.Key); ok && grant.MaxSessions > 0 && s.sess.count(r.Key) >= grant.MaxSessions {
+		return policy.Grant{}, policy.RefuseSessions(key)
+	}
+	return grant, nil
+}
+
+// user finds whom to run as. One that does not exist and one that is not allowed read the same.
+func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
+	own, err := platform.CurrentUser()
+	if err != nil {
+		return own, cannot(fmt.Sprintf("the daemon does not know its own user: %v", err))
+	}
+	if grant.User == "" || grant.User == own.Name {
+		return own, nil
+	}
+	u, err := platform.LookupUser(grant.User)
+	if err != nil || u.MayLogin() != nil || own.UID != 0 {
+		return u, &session.Failure{Kind: frame.Refused, Reason: policy.RefuseUser(grant.User).Text}
+	}
+	return u, nil
+}
+
+func cannot(reason string) *session.Failure {
+	return &session.Failure{Kind: frame.StartFailed, Code: 126, Reason: reason}
+}
+
+func startFailure(err error) *session.Failure {
+	f := cannot(err.Error())
+	var se *platform.StartError
+	if errors.As(err, &se) {
+		f.Reason = se.Reason
+		if se.NotFound {
+			f.Code = 127
+		}
+	}
+	return f
+}
+
+func containment(name string) frame.Containment {
+	switch name {
+	case "cgroup":
+		return frame.ContainCgroup
+	case "job":
+		return frame.ContainJob
+	}
+	return frame.ContainGroup
+}
+
+func onLost(o policy.OnLost) frame.OnLost {
+	switch o {
+	case policy.OnLostTree:
+		return frame.OnLostTree
+	case policy.OnLostHangup:
+		return frame.OnLostHangup
+	case policy.OnLostNone:
+		return frame.OnLostNone
+	}
+	return frame.OnLostDefault
+}
+
+// process is a platform.Process in the shape that session asks for.
+type process struct{ *platform.Process }
+
+func (p process) Stdout() session.Output { return p.Process.Stdout() }
+
+func (p process) Stderr() session.Output {
+	if e := p.Process.Stderr(); e != nil {
+		return e
+	}
+	return nil
+}

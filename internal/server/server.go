@@ -1,0 +1,257 @@
+// Package server is the daemon without its files and flags: it accepts, keeps within its budgets, knows its sessions,
+// and wires link, session, policy and platform together.
+//
+// It leaves wire bytes to link and session, permission to policy, processes to platform, and configuration to
+// cmd/rexecd. Every request of every kind goes through one place, authorize.go.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"rexec/frame"
+	"rexec/hmacauth"
+	"rexec/internal/link"
+	"rexec/internal/mux"
+	"rexec/internal/policy"
+	"rexec/platform"
+)
+
+// ErrServerClosed is what Serve returns after Shutdown or Close.
+var ErrServerClosed = errors.New("server closed")
+
+// Config is what a daemon runs with.
+type Config struct {
+	Names     []string        // the server ids it goes by; at least one
+	HostKey   []byte          // PEM, as NewHostKey made it
+	Ring      *policy.Ring    // the keys; replaced by SetRing
+	AcceptEnv []string        // names and globs of variables any client may set
+	Path      string          // PATH of commands; empty: DefaultPath
+	Lang      string          // LANG of commands unless the client sends one; empty: none
+	Log       *logrus.Entry   // nil: nothing is logged
+	Trees     *platform.Trees // nil: probed
+	Grace     time.Duration   // between asking a tree to end and killing it; 0: 5 s
+	Memory    int64           // bytes that all windows together may grow by; 0: 1 GiB
+
+	// RefuseAfter and RefuseJitter are as in link.ServerConfig.
+	RefuseAfter, RefuseJitter time.Duration
+	// HandshakeTimeout bounds TLS and the proofs; 0: 10 s.
+	HandshakeTimeout time.Duration
+}
+
+// DefaultPath is PATH where the configuration names none.
+const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Server serves connections until Shutdown or Close.
+type Server struct {
+	cfg      Config
+	identity *link.Identity
+	boot     hmacauth.Secret
+	memory   *mux.Budget
+	ring     atomic.Pointer[policy.Ring]
+	log      *logrus.Entry
+
+	ctx    context.Context // of all sessions; its cause ends them
+	cancel context.CancelCauseFunc
+	conns  sync.WaitGroup // a connection each
+	sess   registry
+
+	mu        sync.Mutex
+	closed    bool
+	listeners map[net.Listener]struct{}
+	links     map[*link.Link]struct{}
+	pending   map[net.Conn]struct{} // not yet authenticated
+}
+
+// NewHostKey makes a daemon's TLS key as PEM.
+func NewHostKey(name string) ([]byte, error) { return link.NewIdentity(name) }
+
+// HostPin is what clients pin: SHA-256 of the certificate in a host key.
+func HostPin(hostKey []byte) ([]byte, error) {
+	id, err := link.ParseIdentity(hostKey)
+	if err != nil {
+		return nil, err
+	}
+	pin := id.Pin()
+	return pin[:], nil
+}
+
+// New checks cfg and makes a server that listens nowhere yet.
+func New(cfg Config) (*Server, error) {
+	if len(cfg.Names) == 0 {
+		return nil, errors.New("a daemon needs a name")
+	}
+	for _, n := range cfg.Names {
+		if err := hmacauth.ValidateID("name", n); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Ring == nil {
+		return nil, errors.New("a daemon needs a key ring")
+	}
+	id, err := link.ParseIdentity(cfg.HostKey)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Path == "" {
+		cfg.Path = DefaultPath
+	}
+	if cfg.Memory == 0 {
+		cfg.Memory = 1 << 30
+	}
+	if cfg.Log == nil {
+		silent := logrus.New()
+		silent.SetOutput(nowhere{})
+		cfg.Log = logrus.NewEntry(silent)
+	}
+	if cfg.Trees == nil {
+		cfg.Trees = platform.NewTrees(platform.TreesOptions{})
+	}
+	s := &Server{
+		cfg: cfg, identity: id, boot: hmacauth.NewSecret(), log: cfg.Log,
+		memory:    mux.NewBudget(cfg.Memory),
+		listeners: make(map[net.Listener]struct{}),
+		links:     make(map[*link.Link]struct{}),
+		pending:   make(map[net.Conn]struct{}),
+	}
+	s.ring.Store(cfg.Ring)
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.sess.sessions = make(map[string]*record)
+	return s, nil
+}
+
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+
+// SetRing puts another key ring in place; it holds from the next proof and the next request on.
+func (s *Server) SetRing(r *policy.Ring) { s.ring.Store(r) }
+
+// Serve accepts connections from l until the server is shut down, and then returns ErrServerClosed. A failing Accept
+// that can pass (EMFILE and the like) is waited out, up to a second at a time.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		_ = l.Close()
+		return ErrServerClosed
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		_ = l.Close()
+		s.mu.Lock()
+		delete(s.listeners, l)
+		s.mu.Unlock()
+	}()
+
+	pause := time.Duration(0)
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			s.mu.Lock()
+			closed := s.closed
+			s.mu.Unlock()
+			if closed {
+				return ErrServerClosed
+			}
+			if !passing(err) {
+				return err
+			}
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.log.WithError(err).WithField("pause", pause.String()).Warn("cannot accept, waiting")
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			_ = nc.Close()
+			return ErrServerClosed
+		}
+		s.pending[nc] = struct{}{}
+		s.conns.Add(1)
+		s.mu.Unlock()
+		go func() {
+			defer s.conns.Done()
+			s.serveConn(nc)
+		}()
+	}
+}
+
+// passing tells failures of accept(2) that go away by themselves.
+func passing(err error) bool {
+	for _, e := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// Shutdown stops accepting, tells every client to open no more, and waits for the running sessions until ctx is done;
+// then it ends those that are left, as their keys say. It returns ctx's error if it had to.
+func (s *Server) Shutdown(ctx context.Context) error {
+	for _, l := range s.stopListening() {
+		l.GoAway(frame.CodeShutdown, "the daemon is shutting down")
+	}
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		s.conns.Wait()
+	}()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	s.end("the daemon is shutting down")
+	<-idle
+	return context.Cause(ctx)
+}
+
+// Close ends everything now: all trees get TERM, and KILL after the grace.
+func (s *Server) Close() error {
+	for _, l := range s.stopListening() {
+		l.GoAway(frame.CodeShutdown, "the daemon is shutting down")
+	}
+	s.end("the daemon is shutting down")
+	s.conns.Wait()
+	return nil
+}
+
+func (s *Server) stopListening() []*link.Link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for l := range s.listeners {
+		_ = l.Close()
+	}
+	for nc := range s.pending {
+		_ = nc.Close()
+	}
+	links := make([]*link.Link, 0, len(s.links))
+	for l := range s.links {
+		links = append(links, l)
+	}
+	return links
+}
+
+func notServed(kind string) *frame.StreamError {
+	switch kind {
+	case frame.KindExec:
+		return nil
+	case frame.KindTCP, frame.KindListen:
+		return &frame.StreamError{Code: frame.CodeNotSupported, Text: fmt.Sprintf("streams of kind %q are not supported", kind)}
+	}
+	return &frame.StreamError{Code: frame.CodeUnknownKind, Text: fmt.Sprintf("unknown kind %q", kind)}
+}
