@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"rexec/hmacauth"
+	"rexec/internal/strictoml"
+)
+
+// config is rexecd.toml.
+type config struct {
+	Names     []string // names: the server ids this daemon goes by
+	Listen    []string // listen: addresses
+	AcceptEnv []string // accept_env: names and globs of variables any client may set
+	Path      string   // path: PATH of commands
+	Lang      string   // lang: LANG of commands unless the client sends one
+}
+
+// readConfig reads rexecd.toml; every unknown key is refused with its row.
+func readConfig(path string) (config, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return config{}, fmt.Errorf("no %s: set this machine up with rexecd init, or say --state DIR", path)
+	}
+	if err != nil {
+		return config{}, err
+	}
+	doc, err := strictoml.Parse(path, data)
+	if err != nil {
+		return config{}, err
+	}
+	c := config{}
+	root := doc.Root
+	c.Names = root.Texts("names")
+	c.Listen = root.Texts("listen")
+	c.AcceptEnv = root.Texts("accept_env")
+	c.Path = root.Text("path")
+	c.Lang = root.Text("lang")
+	if len(c.Names) == 0 {
+		root.Fail("names", errors.New("must name this daemon at least once"))
+	}
+	for _, n := range c.Names {
+		if err := hmacauth.ValidateID("name", n); err != nil {
+			root.Fail("names", err)
+		}
+	}
+	if len(c.Listen) == 0 {
+		root.Fail("listen", errors.New("must name at least one address"))
+	}
+	for _, a := range c.Listen {
+		if _, _, err := listenAddress(a); err != nil {
+			root.Fail("listen", err)
+		}
+	}
+	return c, doc.Err()
+}
+
+// defaultPort is where daemons listen and clients dial.
+const defaultPort = 7522
+
+// listenAddress checks an address to listen on: host:port, host, or :port; an empty host is every address.
+func listenAddress(s string) (host string, port int, err error) {
+	host, p, err := net.SplitHostPort(s)
+	if err != nil {
+		if strings.Contains(s, ":") && net.ParseIP(s) == nil {
+			return "", 0, fmt.Errorf("address %q: must be HOST:PORT", s)
+		}
+		return s, defaultPort, nil
+	}
+	port, err = strconv.Atoi(p)
+	if err != nil || port < 1 || port > 65535 {
+		return "", 0, fmt.Errorf("address %q: the port must be 1 to 65535", s)
+	}
+	return host, port, nil
+}

@@ -1,0 +1,117 @@
+// Command rexecd is the daemon of rexec: it lets those who hold one of its keys run commands on this machine.
+//
+// What it serves is internal/server's; here are flags and files.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set at link time by release builds.
+var version = "development"
+
+// stdio is what this process was given.
+type stdio struct {
+	in       *os.File
+	out, err *os.File
+	getenv   func(string) string
+}
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
+}
+
+// exitCode ends the program with a code of its own and no further words.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// run is the whole program: 0, 1 for bad input or a failure, or the code of the command that try ran.
+func run(ctx context.Context, args []string, std stdio) int {
+	root := rootCommand(std)
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	var code exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(std.err, "rexecd: %v\n", err)
+	return 1
+}
+
+func rootCommand(std stdio) *cobra.Command {
+	serve := serveCommand(std)
+	root := &cobra.Command{
+		Use:           "rexecd",
+		Short:         "let the holders of a key run commands on this machine",
+		Args:          noWords,
+		RunE:          serve.RunE, // bare rexecd is rexecd serve
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Flags().AddFlagSet(serve.Flags())
+	root.AddCommand(serve, initCommand(std))
+	return root
+}
+
+// noWords refuses arguments in a line that says what to do.
+func noWords(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unknown command %q: try %s --help", args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// paths are where a daemon keeps its files.
+type paths struct {
+	config  string // rexecd.toml
+	ring    string // keyring.toml
+	hostKey string // host.key
+	data    string // the folder of the rest
+}
+
+// locate finds them: all in state if it is named; else for root in /etc/rexec and /var/lib/rexec, for others in the XDG
+// folders (XDG Base Directory Specification 0.8).
+func locate(state string, getenv func(string) string) (paths, error) {
+	etc, data := state, state
+	switch {
+	case state != "":
+	case os.Getuid() == 0:
+		etc, data = "/etc/rexec", "/var/lib/rexec"
+	default:
+		home := getenv("HOME")
+		if etc = getenv("XDG_CONFIG_HOME"); !filepath.IsAbs(etc) {
+			etc = filepath.Join(home, ".config")
+		}
+		if data = getenv("XDG_STATE_HOME"); !filepath.IsAbs(data) {
+			data = filepath.Join(home, ".local", "state")
+		}
+		if !filepath.IsAbs(etc) || !filepath.IsAbs(data) {
+			return paths{}, errors.New("HOME is not set: say where the daemon keeps its files with --state DIR")
+		}
+		etc, data = filepath.Join(etc, "rexec"), filepath.Join(data, "rexec")
+	}
+	return paths{
+		config:  filepath.Join(etc, "rexecd.toml"),
+		ring:    filepath.Join(etc, "keyring.toml"),
+		hostKey: filepath.Join(etc, "host.key"),
+		data:    data,
+	}, nil
+}
+
+func say(w io.Writer, format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
