@@ -29,40 +29,56 @@ func (c *Conn) checkSilence() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
+	if c.draining {
+		return c.cfg.Ping
+	}
 	if !c.awayUntil.IsZero() {
-		if now.Before(c.awayUntil) && !lastRead.After(c.awaySet) {
+		switch {
+		case lastRead.After(c.awaySet):
+			c.clock = lastRead
+		case now.Before(c.awayUntil):
 			return min(c.awayUntil.Sub(now), c.cfg.Ping)
+		default:
+			c.clock = c.awayUntil
 		}
 		c.awayUntil = time.Time{}
 	}
-	if c.resumed.After(lastRead) {
-		lastRead = c.resumed
-	}
-	silence := now.Sub(lastRead)
+	silence := max(now.Sub(latest(lastRead, c.clock)), 0)
 	if most := c.cfg.Ping * time.Duration(c.cfg.PingCount+1); silence >= most {
 		c.failLocked(&frame.ConnError{Text: fmt.Sprintf("no answer for %v", silence.Round(time.Second/10))})
 		return c.cfg.Ping
 	}
+	left := writeStall // a Write that begins behind this look is not late before the next
 	if began := c.writing.Load(); began != 0 {
-		progress := c.epoch.Add(time.Duration(began))
-		if w := c.cfg.LastWrite(); w.After(progress) {
-			progress = w
+		progress := latest(c.epoch.Add(time.Duration(began)), c.clock)
+		if c.cfg.LastWrite != nil {
+			progress = latest(progress, c.cfg.LastWrite())
 		}
-		if stall := now.Sub(progress); stall >= writeStall {
+		stall := max(now.Sub(progress), 0)
+		if stall >= writeStall {
 			c.failLocked(&frame.ConnError{Text: fmt.Sprintf("the other side took nothing for %v", stall.Round(time.Second))})
 			return c.cfg.Ping
 		}
+		left -= stall
 	}
 	if silence < c.cfg.Ping {
-		return c.cfg.Ping - silence
+		return min(c.cfg.Ping-silence, left)
 	}
 	c.ping()
-	return c.cfg.Ping
+	// The next look at silence is at its next multiple, so that the last one is exact.
+	return min(c.cfg.Ping-silence%c.cfg.Ping, left)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // ping sends PING unless one is outstanding.
 func (c *Conn) ping() {
-	if c.pingSent != 0 || c.err != nil {
+	if c.pingSent != 0 || c.err != nil || c.draining {
 		return
 	}
 	c.pingSent = max(c.now(), 1)
@@ -97,7 +113,10 @@ func (c *Conn) onPong(p []byte) error {
 	}
 	rtt := c.now() - c.pingSent
 	c.pingSent = 0
-	c.lastRTT.Store(int64(rtt))
+	if !c.pingStale {
+		c.lastRTT.Store(int64(rtt))
+	}
+	c.pingStale = false
 	for _, w := range c.pingWait {
 		w <- rtt // has room: one answer each
 	}
@@ -114,9 +133,10 @@ func (c *Conn) onAway(seconds uint32) {
 	c.awayUntil = c.awaySet.Add(min(time.Duration(seconds)*time.Second, c.cfg.AwayLimit))
 }
 
-// Resume restarts the clock of silence, for a process that was itself suspended.
+// Resume restarts the clocks of silence and of a stalled Write, for a process that was itself suspended.
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.resumed = time.Now()
+	c.clock = time.Now()
+	c.pingStale = c.pingSent != 0
 }

@@ -121,6 +121,9 @@ func (s *Stream) Flushed(ctx context.Context, lane uint8) error {
 	case <-s.quiet:
 		s.conn.mu.Lock()
 		defer s.conn.mu.Unlock()
+		if l.eof {
+			return nil
+		}
 		return s.endError()
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -12,9 +12,7 @@
 package mux
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -72,7 +70,7 @@ const (
 	maxQueued      = 16 << 20         // bytes of messages waiting for the socket that this side's callers may queue
 	maxReplies     = 256 << 10        // bytes of messages that the peer may make us queue
 	maxInbox       = 64               // messages of a stream that wait for Recv
-	farewellTime   = time.Second
+	farewellTime   = time.Second      // for a last word to a peer that broke a rule, or from one that takes no more
 )
 
 // Conn is one end of a multiplexed connection.
@@ -92,17 +90,20 @@ type Conn struct {
 	goneAway *frame.Ending
 	going    bool   // we sent GOAWAY
 	closing  bool   // Close: write what is queued, then end
+	draining bool   // closing, all is written and the writing side ended: what comes is dropped
 	farewell []byte // a GOAWAY that the writer still sends when err is set
+	writeErr error  // why the writer gave up; the reader still takes what the peer had said by then
 	err      *frame.ConnError
 
 	pingSent  time.Duration // when the outstanding PING went out; 0: none
 	pingValue uint64
 	pongDue   bool // a PONG is in ctl
+	pingStale bool // this process was suspended while the PING was out
 	pingWait  []chan time.Duration
 	lastRTT   atomic.Int64 // nanoseconds
 	awaySet   time.Time
 	awayUntil time.Time
-	resumed   time.Time
+	clock     time.Time // silence and a stalled Write count from here at the earliest
 
 	lastRead  atomic.Int64  // nanoseconds since epoch
 	writing   atomic.Int64  // start of the Write under way, nanoseconds since epoch; 0: none
@@ -178,74 +179,6 @@ func (c *Conn) TakeQueued(limit int) []byte {
 	return b
 }
 
-// Run moves frames between r, w and the streams until the connection ends, and returns why: nil after this side's
-// Close, else a *frame.ConnError. r may hold bytes already read from w's connection. The transport is closed then.
-func (c *Conn) Run(r *bufio.Reader, w Transport) error {
-	c.mu.Lock()
-	c.started, c.transport = true, w
-	c.mu.Unlock()
-	c.lastRead.Store(int64(c.now()))
-	if c.cfg.LastWrite == nil {
-		c.cfg.LastWrite = func() time.Time { return c.epoch.Add(time.Duration(c.writing.Load())) }
-	}
-
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer close(c.written)
-		if err := c.writeLoop(w); err != nil {
-			c.fail(&frame.ConnError{Text: "write", Err: err})
-		}
-	})
-	wg.Go(c.keepalive)
-	err := c.readLoop(r)
-	var lost *frame.ConnError
-	if !errors.As(err, &lost) {
-		lost = &frame.ConnError{Text: "the other side closed the connection", Err: err}
-		if err == nil || errors.Is(err, io.EOF) {
-			lost.Err = io.EOF
-		}
-		c.mu.Lock()
-		if a := c.goneAway; a != nil {
-			lost = &frame.ConnError{Code: a.Code, Text: a.Text, Remote: true, Err: lost.Err}
-		}
-		c.mu.Unlock()
-	}
-	c.fail(lost)
-	// The writer may have a last word to say, or hang in a Write that only Close ends.
-	word := time.NewTimer(farewellTime)
-	select {
-	case <-c.written:
-	case <-word.C:
-	}
-	word.Stop()
-	_ = w.Close()
-	wg.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closing && c.err.Code == frame.CodeNone {
-		return nil
-	}
-	return c.err
-}
-
-// Close ends the connection: what is queued is written, then the writing side is closed; the reader drops what still
-// comes until the peer closes too, at most 10 s for a daemon, not at all for a client. It does not wait: Run returns
-// when it is done.
-func (c *Conn) Close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closing = true
-	if !c.started {
-		c.failLocked(&frame.ConnError{Err: frame.ErrClosed})
-	}
-	c.wakeWriter()
-}
-
-// Abort ends the connection at once, without a word to the peer.
-func (c *Conn) Abort(err error) {
-	c.fail(&frame.ConnError{Text: "aborted", Err: err})
-}
-
 // GoAway tells the peer to open no more streams; those that run finish. Idle says when they have.
 func (c *Conn) GoAway(code frame.Code, text string) {
 	c.mu.Lock()
@@ -294,36 +227,9 @@ func (c *Conn) Away(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
-		c.queue(frame.TypeAway, 0, frame.AppendAway(nil, uint32(min(d/time.Second, 1<<31))))
+		c.queue(frame.TypeAway, 0, frame.AppendAway(nil, uint32(min(max(d, 0)/time.Second, 1<<31))))
 	}
 }
-
-// fail ends the connection with its first error; every stream sees it.
-func (c *Conn) fail(err *frame.ConnError) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.failLocked(err)
-}
-
-func (c *Conn) failLocked(err *frame.ConnError) {
-	if c.err != nil {
-		return
-	}
-	c.err = err
-	for id, s := range c.streams {
-		delete(c.streams, id)
-		s.over(err)
-	}
-	c.peers = 0
-	c.checkIdle()
-	c.cancel(err)
-	c.wakeWriter()
-	if c.transport != nil {
-		_ = c.transport.SetReadDeadline(past) // ends the reader
-	}
-}
-
-var past = time.Unix(1, 0)
 
 func (c *Conn) checkIdle() {
 	if (c.going || c.goneAway != nil || c.err != nil) && len(c.streams) == 0 {
@@ -346,6 +252,9 @@ func signal(ch chan struct{}) {
 
 // queue appends a message frame to what the writer takes first.
 func (c *Conn) queue(t frame.Type, stream uint16, payload []byte) {
+	if c.err != nil || c.draining {
+		return
+	}
 	c.ctl = frame.Header{Length: uint32(len(payload)), Type: t, Stream: stream}.Append(c.ctl)
 	c.ctl = append(c.ctl, payload...)
 	c.wakeWriter()

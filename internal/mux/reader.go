@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"os"
 
 	"rexec/frame"
 )
@@ -14,18 +13,18 @@ func (c *Conn) readLoop(r *bufio.Reader) error {
 	var head [frame.HeaderSize]byte
 	var scratch []byte
 	for {
-		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return c.readError(err)
+		if _, err := c.readFull(r, head[:]); err != nil {
+			return err
 		}
-		c.heard()
 		h := frame.ParseHeader(head[:])
-		if err := h.Check(c.cfg.MaxFrame); err != nil {
-			return c.blame(protocolf("%v", err))
-		}
-		var err error
+		err := h.Check(c.cfg.MaxFrame)
 		switch {
+		case err != nil:
+			err = protocolf("%v", err)
 		case h.Type == frame.TypeData:
 			err = c.onData(r, h)
+		case h.Type >= frame.Skippable:
+			err = c.discard(r, int(h.Length))
 		default:
 			if cap(scratch) < int(h.Length) {
 				scratch = make([]byte, h.Length)
@@ -34,45 +33,64 @@ func (c *Conn) readLoop(r *bufio.Reader) error {
 			if cap(scratch) > minBatch {
 				scratch = nil // a rare large message does not stay in memory
 			}
-			if _, err = io.ReadFull(r, p); err == nil {
-				c.heard()
-				if h.Type < frame.Skippable {
-					err = c.onMessage(h, p)
-				}
+			if _, err = c.readFull(r, p); err == nil {
+				err = c.onMessage(h, p)
 			}
+		}
+		if errors.Is(err, errDraining) {
+			_, err = io.Copy(io.Discard, r)
+			return err
+		}
+		if fatal, ok := errors.AsType[*frame.ConnError](err); ok {
+			return c.blame(fatal)
 		}
 		if err != nil {
-			var fatal *frame.ConnError
-			if errors.As(err, &fatal) {
-				return c.blame(fatal)
-			}
-			return c.readError(err)
+			return err
 		}
 	}
 }
 
-// readError tells the end of a connection we are closing, or failed, from one the peer or the network ended.
-func (c *Conn) readError(err error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
+// errDraining says that a closing side looks at nothing any more.
+var errDraining = errors.New("draining")
+
+// deaf is why a frame that came is not looked at, or nil. A stream that one opened behind the end would never see it.
+func (c *Conn) deaf() error {
+	switch {
+	case c.err != nil:
 		return c.err
+	case c.draining:
+		return errDraining
 	}
-	if c.closing && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-		return &frame.ConnError{Err: frame.ErrClosed}
-	}
-	return err
+	return nil
 }
 
-// blame leaves the writer a last word for the peer, what it did wrong, and gives the error back.
-func (c *Conn) blame(err *frame.ConnError) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		p := frame.Ending{Code: err.Code, Text: err.Text}.Append(nil)
-		c.farewell = append(frame.Header{Length: uint32(len(p)), Type: frame.TypeGoAway}.Append(nil), p...)
+// readFull fills p. Every byte is life: on a slow path one frame may take longer than the silence that kills.
+func (c *Conn) readFull(r *bufio.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var k int
+		k, err = r.Read(p[n:])
+		n += k
+		c.heard()
 	}
-	return err
+	if n == len(p) {
+		return n, nil
+	}
+	return n, err
+}
+
+func (c *Conn) discard(r *bufio.Reader, n int) error {
+	for n > 0 {
+		if _, err := r.Peek(1); err != nil {
+			return err
+		}
+		c.heard()
+		k, err := r.Discard(min(n, r.Buffered()))
+		if err != nil {
+			return err
+		}
+		n -= k
+	}
+	return nil
 }
 
 // heard notes that a byte came.
@@ -82,15 +100,15 @@ func (c *Conn) heard() { c.lastRead.Store(int64(c.now())) }
 func (c *Conn) onData(r *bufio.Reader, h frame.Header) error {
 	n := int(h.Length)
 	c.mu.Lock()
-	if c.err != nil {
-		defer c.mu.Unlock()
-		return c.err
+	if err := c.deaf(); err != nil {
+		c.mu.Unlock()
+		return err
 	}
 	l, err := c.receiver(h)
 	if err != nil || l == nil {
 		c.mu.Unlock()
 		if err == nil {
-			_, err = r.Discard(n)
+			err = c.discard(r, n)
 		}
 		return err
 	}
@@ -104,7 +122,6 @@ func (c *Conn) onData(r *bufio.Reader, h frame.Header) error {
 		c.mu.Unlock()
 		return err
 	}
-	l.received += uint64(n)
 	for n > 0 && !l.stopped && l.stream.ours != ended && c.err == nil {
 		if n > smallChunk {
 			l.buf.bulk = true
@@ -112,23 +129,20 @@ func (c *Conn) onData(r *bufio.Reader, h frame.Header) error {
 		p := l.buf.tail()
 		p = p[:min(len(p), n)]
 		c.mu.Unlock()
-		k, err := io.ReadFull(r, p)
-		c.heard()
+		k, err := c.readFull(r, p)
 		c.mu.Lock()
 		l.buf.commit(k)
+		l.received += uint64(k)
 		n -= k
 		if err != nil {
 			c.mu.Unlock()
 			return err
 		}
 	}
+	l.received += uint64(n) // dropped
 	signal(l.wake)
 	c.mu.Unlock()
-	if n > 0 {
-		_, err := r.Discard(n)
-		return err
-	}
-	return nil
+	return c.discard(r, n)
 }
 
 // receiver finds the lane that a DATA or EOF is for; nil without an error: a stream that we ended, drop it.
@@ -162,8 +176,8 @@ func (c *Conn) find(h frame.Header) (*Stream, error) {
 func (c *Conn) onMessage(h frame.Header, p []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil { // a stream opened now would never see the end
-		return c.err
+	if err := c.deaf(); err != nil {
+		return err
 	}
 	switch h.Type {
 	case frame.TypeM1, frame.TypeM2, frame.TypeM3, frame.TypeM4, frame.TypeRefused:

@@ -11,16 +11,16 @@ type recvLane struct {
 	stream *Stream
 	id     uint8
 
-	buf      buffer // buf.start is what was consumed here
-	received uint64 // bytes that came, dropped ones included
-	limit    uint64 // the peer may send bytes below this
-	window   uint64 // granted beyond what is consumed
-	first    uint64 // the window it began with
-	fixed    bool   // the window does not grow
-	eof      bool   // the peer's EOF came
-	stopped  bool   // STOP was sent: what comes is dropped
-	dropped  bool   // this side ended the stream before everything was read
-	dirty    bool   // in Conn.credits
+	buf      buffer        // buf.start is what was consumed here
+	received uint64        // bytes that came, dropped ones included
+	limit    uint64        // the peer may send bytes below this
+	window   uint64        // granted beyond what is consumed
+	first    uint64        // the window it began with
+	fixed    bool          // the window does not grow
+	eof      bool          // the peer's EOF came
+	stopped  bool          // STOP was sent: what comes is dropped
+	dropped  bool          // this side ended the stream before everything was read
+	dirty    bool          // in Conn.credits
 	granted  time.Duration // when limit last moved, since Conn.epoch
 
 	wake    chan struct{} // one token: bytes, or an end; taken by the lane's reader

@@ -23,7 +23,8 @@ func (c *Conn) writeLoop(w Transport) error {
 		if len(buf) == 0 {
 			switch then {
 			case finish:
-				return c.finish(w)
+				c.finish(w)
+				return nil
 			case give:
 				return nil
 			}
@@ -36,11 +37,14 @@ func (c *Conn) writeLoop(w Transport) error {
 			}
 			continue
 		}
-		began := c.now()
+		began := max(c.now(), 1)
 		c.writing.Store(int64(began))
 		_, err := w.Write(buf)
 		c.writing.Store(0)
-		if err != nil || then == give {
+		if err == nil && then == give {
+			return w.CloseWrite()
+		}
+		if err != nil {
 			return err
 		}
 		switch took := c.now() - began; {
@@ -50,17 +54,6 @@ func (c *Conn) writeLoop(w Transport) error {
 			batch = min(batch*2, maxBatch)
 		}
 	}
-}
-
-// finish ends the writing side; the reader then drops what comes until the peer closes.
-func (c *Conn) finish(w Transport) error {
-	err := w.CloseWrite()
-	if c.cfg.Role == Client {
-		c.fail(&frame.ConnError{Err: frame.ErrClosed})
-		return nil
-	}
-	_ = w.SetReadDeadline(time.Now().Add(drainTime))
-	return err
 }
 
 // next is what the writer does behind a batch.
