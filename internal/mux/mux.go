@@ -61,7 +61,7 @@ type Config struct {
 
 const (
 	defaultWindow  = 256 << 10
-	defaultRing    = 1 << 20 // most a lane holds before the peer's window is seen to grow beyond it
+	defaultRing    = 256 << 10 // what a sending lane holds without asking the budget, however much the peer would take
 	defaultPing    = 15 * time.Second
 	defaultAway    = 24 * time.Hour
 	defaultStreams = 256

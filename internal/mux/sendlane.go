@@ -54,13 +54,19 @@ func (l *sendLane) credit(c frame.Credit) error {
 	}
 	l.limit = c.Limit
 	l.buf.release(c.Consumed)
-	if want := c.Limit - c.Consumed; want > l.ring {
-		// The peer's window grows with the path; the ring follows as far as memory goes.
-		if l.stream.conn.memory.take(int64(want - l.ring)) {
-			l.ring = want
-		}
-	}
+	l.grow(c.Limit - c.Consumed)
 	return nil
+}
+
+// grow lets the ring follow the peer's window, which grows with the path, as far as memory goes.
+func (l *sendLane) grow(window uint64) {
+	for l.ring < window {
+		more := min(l.ring, window-l.ring)
+		if !l.stream.conn.memory.take(int64(more)) {
+			return
+		}
+		l.ring += more
+	}
 }
 
 // drop forgets what was not sent: after STOP, or when the stream ends.

@@ -305,6 +305,7 @@ func (s *Stream) takeCredits(credit [2]uint64) {
 	for _, l := range s.send {
 		if l != nil {
 			l.limit = credit[k]
+			l.grow(credit[k])
 			k++
 			signal(l.wake)
 			if l.due() {
