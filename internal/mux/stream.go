@@ -41,6 +41,8 @@ type Stream struct {
 	accepted     bool  // the first credits are known: ACCEPT came, or the peer opened the stream
 	err          error // how it ended for us: the peer's RESET, a lost connection, or ErrClosed
 	inbox        []message
+	begun        bool   // the peer opened it and said START or ATTACH
+	said         uint64 // the messages that came, a bit each: 1 << (type & 63)
 	send         [4]*sendLane
 	recv         [4]*recvLane
 
@@ -341,9 +343,8 @@ func (s *Stream) onAccept(p []byte) error {
 
 // onMessage puts a message of lane 0 into the inbox. Of RESIZEs only the last waits, and it does not count.
 func (s *Stream) onMessage(t frame.Type, p []byte) error {
-	if s.remote != (t == frame.TypeStart || t == frame.TypeAttach || t == frame.TypeVerdictAck || t == frame.TypeResize ||
-		t == frame.TypeSignal || t == frame.TypeCancel) {
-		return protocolf("%v on stream %d from the side that does not say it", t, s.id)
+	if err := s.order(t); err != nil {
+		return err
 	}
 	waiting := len(s.inbox)
 	for i := range s.inbox {
@@ -361,6 +362,32 @@ func (s *Stream) onMessage(t frame.Type, p []byte) error {
 	}
 	s.inbox = append(s.inbox, message{t, append([]byte(nil), p...)})
 	signal(s.inWake)
+	return nil
+}
+
+// order holds who says what, and how often. The messages that may be large are said once, which bounds the inbox in
+// bytes too.
+func (s *Stream) order(t frame.Type) error {
+	var opener, first, once bool
+	switch t {
+	case frame.TypeStart, frame.TypeAttach:
+		opener, first, once = true, true, true
+	case frame.TypeVerdictAck, frame.TypeResize, frame.TypeSignal, frame.TypeCancel:
+		opener = true
+	default: // STARTED, VERDICT
+		once = true
+	}
+	bit := uint64(1) << (t & 63)
+	switch {
+	case s.remote != opener:
+		return protocolf("%v on stream %d from the side that does not say it", t, s.id)
+	case opener && first == s.begun:
+		return protocolf("%v on stream %d, where START is said first and once", t, s.id)
+	case once && s.said&bit != 0:
+		return protocolf("a second %v on stream %d", t, s.id)
+	}
+	s.begun = s.begun || opener
+	s.said |= bit
 	return nil
 }
 
