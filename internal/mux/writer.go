@@ -16,10 +16,9 @@ const (
 // writeLoop ends when the connection failed, or after Close with everything written and the writing side closed.
 func (c *Conn) writeLoop(w Transport) error {
 	batch := maxBatch / 4
-	var buf []byte
+	var b batchBuffer
 	for {
-		var then next
-		buf, then = c.fill(buf[:0], batch)
+		buf, then := c.fill(&b, batch)
 		if len(buf) == 0 {
 			switch then {
 			case finish:
@@ -28,9 +27,7 @@ func (c *Conn) writeLoop(w Transport) error {
 			case give:
 				return nil
 			}
-			if cap(buf) > minBatch { // an idle connection keeps no batch
-				buf = nil
-			}
+			b.idle()
 			select {
 			case <-c.wake:
 			case <-c.ctx.Done():
@@ -65,8 +62,9 @@ const (
 	give   next = 3 // the connection failed: give up
 )
 
-// fill builds a batch in buf, which is empty and whose capacity it reuses.
-func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
+// fill builds a batch in b.
+func (c *Conn) fill(b *batchBuffer, batch int) ([]byte, next) {
+	buf := b.start()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -76,11 +74,10 @@ func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
 			return append(buf[:0], last...), give
 		}
 		if len(c.ctl) > 0 {
-			if len(buf) == 0 {
-				buf, c.ctl = c.ctl, buf
-			} else {
-				buf = append(buf, c.ctl...)
-				c.ctl = c.ctl[:0]
+			buf = append(b.grow(buf, len(c.ctl)), c.ctl...)
+			c.ctl = c.ctl[:0]
+			if cap(c.ctl) > minBatch {
+				c.ctl = nil
 			}
 			c.replies = 0
 			c.pongDue = false
@@ -90,6 +87,7 @@ func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
 			if l.stream.ours == ended || l.stopped {
 				continue
 			}
+			buf = b.grow(buf, frame.HeaderSize+16)
 			buf = frame.Header{Length: 16, Type: frame.TypeCredit, Lane: l.id, Stream: l.stream.id}.Append(buf)
 			buf = frame.Credit{Consumed: l.buf.start, Limit: l.limit}.Append(buf)
 		}
@@ -98,9 +96,6 @@ func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
 		if len(buf) >= batch || len(c.ready) == 0 {
 			if len(buf) > 0 {
 				return buf, wait
-			}
-			if cap(c.ctl) > minBatch {
-				c.ctl = nil
 			}
 			if c.closing {
 				return buf, finish
@@ -112,7 +107,7 @@ func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
 		c.ready[n] = nil
 		c.ready = c.ready[:n]
 		l.queued = false
-		buf = c.appendData(buf, l)
+		buf = c.appendData(b, buf, l)
 		if l.due() {
 			c.schedule(l)
 		}
@@ -124,12 +119,13 @@ func (c *Conn) fill(buf []byte, batch int) ([]byte, next) {
 }
 
 // appendData puts one frame of the lane behind buf: DATA, or its EOF.
-func (c *Conn) appendData(buf []byte, l *sendLane) []byte {
+func (c *Conn) appendData(b *batchBuffer, buf []byte, l *sendLane) []byte {
 	if !l.due() {
 		return buf
 	}
 	n := min(l.buf.end, l.limit) - l.sent
 	n = min(n, uint64(c.cfg.MaxFrame))
+	buf = b.grow(buf, int(n)+2*frame.HeaderSize+8)
 	if n > 0 {
 		buf = frame.Header{Length: uint32(n), Type: frame.TypeData, Lane: l.id, Stream: l.stream.id}.Append(buf)
 		for upto := l.sent + n; l.sent < upto; {
