@@ -31,7 +31,6 @@ func (c *cgroups) plant(id string, cmd *exec.Cmd) (tree, error) {
 	defer func() { _ = unix.Close(fd) }()
 	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, fd
 	err = startClean(cmd)
-	cmd.SysProcAttr.UseCgroupFD = false
 	switch {
 	case err == nil:
 		return &cgroup{group{leader: cmd.Process.Pid}, c, dir}, nil

@@ -2,14 +2,13 @@
 
 package platform
 
-import (
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // group is a tree held by what every Unix has: the leader's process group
 // and session. A process that calls setsid leaves it.
 type group struct {
-	leader int // pid, group and session
+	leader int    // pid, group and session
+	mark   string // what the environment of the tree holds, REXEC_SESSION=ID; may be empty
 }
 
 func (g group) containment() string { return "group" }
@@ -53,14 +52,20 @@ func (g group) all(n unix.Signal) error {
 // signalled.
 const mostMembers = 1 << 16
 
+// survivors also counts what has left the session, by the mark in its
+// environment, where that can be read.
 func (g group) survivors() int {
-	n := 0
+	members := map[int]bool{}
 	for _, pid := range sessionMembers(g.leader) {
-		if pid != g.leader {
-			n++
+		members[pid] = true
+	}
+	if g.mark != "" {
+		for _, pid := range carriers(g.mark) {
+			members[pid] = true
 		}
 	}
-	return n
+	delete(members, g.leader)
+	return len(members)
 }
 
 func inSession(pid, session int) bool {

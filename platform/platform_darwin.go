@@ -29,12 +29,13 @@ func (t *Trees) Close() error { return nil }
 // Folder is the cgroup folder of id: none here.
 func (t *Trees) Folder(string) string { return "" }
 
-// plant starts cmd in a tree.
-func (t *Trees) plant(_ string, cmd *exec.Cmd) (tree, error) {
+// plant starts what command makes in a tree.
+func (t *Trees) plant(_, mark string, command func() *exec.Cmd) (tree, *exec.Cmd, error) {
+	cmd := command()
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return group{leader: cmd.Process.Pid}, nil
+	return group{cmd.Process.Pid, mark}, cmd, nil
 }
 
 // sessionMembers lists the processes alive in a session.
@@ -52,6 +53,9 @@ func sessionMembers(session int) []int {
 	}
 	return members
 }
+
+// carriers: other processes' environments are not to be read here.
+func carriers(string) []int { return nil }
 
 // signalMember signals one process by its pid: there is nothing surer here.
 func signalMember(pid int, n unix.Signal, certain func() bool) error {

@@ -70,6 +70,35 @@ func sessionMembers(session int) []int {
 	return members
 }
 
+// carries says whether a process was started with a variable in its environment.
+func carries(pid int, entry string) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return false
+	}
+	for v := range bytes.SplitSeq(b, []byte{0}) {
+		if string(v) == entry {
+			return true
+		}
+	}
+	return false
+}
+
+// carriers lists the processes alive that carry an entry, but for this one,
+// which may have come from a session itself.
+func carriers(entry string) []int {
+	var list []int
+	for _, pid := range processes() {
+		if pid == os.Getpid() || !carries(pid, entry) {
+			continue
+		}
+		if s, err := readStat(pid); err == nil && s.alive() {
+			list = append(list, pid)
+		}
+	}
+	return list
+}
+
 // signalMember signals one process that is no child of ours, whose pid may be
 // given to another at any time: certain is asked once a pidfd holds it.
 func signalMember(pid int, n unix.Signal, certain func() bool) error {

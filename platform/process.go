@@ -177,7 +177,7 @@ func (p *Process) release() error {
 		err = errors.Join(err, reapErr)
 	}
 	p.peak = p.tree.peak()
-	if p.peak == 0 {
+	if p.peak == 0 && p.cmd.ProcessState != nil {
 		p.peak = peakOf(p.cmd.ProcessState, p.ownPeak)
 	}
 	err = errors.Join(err, p.leader.close())

@@ -4,7 +4,6 @@ package platform
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +51,7 @@ func inPath(spec Spec, name string) (string, error) {
 		path = defaultPath
 	}
 	var refused error
-	for _, folder := range filepath.SplitList(path) {
+	for _, folder := range strings.Split(path, ":") {
 		if folder == "" {
 			folder = "."
 		}

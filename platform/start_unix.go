@@ -16,7 +16,7 @@ import (
 // own, and closes the command's ends of the pipes at once, so that nobody
 // but the tree holds them.
 func start(t *Trees, spec Spec) (*Process, error) {
-	attr, err := attributes(spec.User)
+	credential, err := credentialOf(spec.User)
 	if err != nil {
 		return nil, err
 	}
@@ -24,14 +24,18 @@ func start(t *Trees, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{cmd: &exec.Cmd{
-		Path: path, Args: spec.Argv, Dir: spec.Dir, SysProcAttr: attr,
-		Env: append([]string{}, spec.Env...), // never nil, which would mean the daemon's own
-	}}
+	p := &Process{}
 	theirs, err := p.pipes(spec.NoStdin)
 	defer closeAll(theirs)
 	if err == nil {
-		p.tree, err = t.plant(spec.ID, p.cmd)
+		p.tree, p.cmd, err = t.plant(spec.ID, markOf(spec.Env), func() *exec.Cmd {
+			return &exec.Cmd{
+				Path: path, Args: spec.Argv, Dir: spec.Dir,
+				Env:   append([]string{}, spec.Env...), // never nil, which would mean the daemon's own
+				Stdin: theirs[0], Stdout: theirs[1], Stderr: theirs[2],
+				SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: credential},
+			}
+		})
 	}
 	if err != nil {
 		p.closeStreams()
@@ -40,6 +44,14 @@ func start(t *Trees, spec Spec) (*Process, error) {
 	p.ownPeak = ownPeak()
 	p.leader = watch(p.cmd.Process.Pid)
 	return p, nil
+}
+
+// markOf is the entry of env that names the session, or empty.
+func markOf(env []string) string {
+	if id, ok := lookupEnv(env, SessionVariable); ok && id != "" {
+		return SessionVariable + "=" + id
+	}
+	return ""
 }
 
 // pipes makes what the command will have as descriptors 0, 1 and 2, and
@@ -51,27 +63,24 @@ func (p *Process) pipes(noStdin bool) (theirs []*os.File, err error) {
 		if err != nil {
 			return nil, err
 		}
-		p.cmd.Stdin = null
 		theirs = append(theirs, null)
 	} else {
 		r, w, err := os.Pipe()
 		if err != nil {
 			return nil, err
 		}
-		p.cmd.Stdin, p.stdin = r, w
+		p.stdin = w
 		theirs = append(theirs, r)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return theirs, err
+	for _, output := range []**Output{&p.stdout, &p.stderr} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return theirs, err
+		}
+		*output = &Output{f: r}
+		theirs = append(theirs, w)
 	}
-	p.cmd.Stdout, p.stdout = w, &Output{f: r}
-	theirs = append(theirs, w)
-	if r, w, err = os.Pipe(); err != nil {
-		return theirs, err
-	}
-	p.cmd.Stderr, p.stderr = w, &Output{f: r}
-	return append(theirs, w), nil
+	return theirs, nil
 }
 
 func (p *Process) closeStreams() {
@@ -92,19 +101,17 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// attributes makes the command the leader of a session and, for another
-// user than our own, drops to that user and all of that user's groups.
-func attributes(u *User) (*syscall.SysProcAttr, error) {
-	attr := &syscall.SysProcAttr{Setsid: true}
+// credentialOf drops to another user than our own, with all of that user's
+// groups; nil is no change.
+func credentialOf(u *User) (*syscall.Credential, error) {
 	own := unix.Geteuid()
 	if u == nil || int(u.UID) == own {
-		return attr, nil
+		return nil, nil
 	}
 	if own != 0 {
 		return nil, cannot(unix.EPERM, "cannot run as user %s: the daemon is not root", shown(u.Name))
 	}
-	attr.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups}
-	return attr, nil
+	return &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups}, nil
 }
 
 // errno digs the kernel's number out of err; 0 when there is none.

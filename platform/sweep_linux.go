@@ -1,14 +1,12 @@
 package platform
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -122,18 +120,4 @@ func belongs(r Remains, pid int, s procStat) bool {
 		}
 	}
 	return carries(pid, SessionVariable+"="+r.ID)
-}
-
-// carries says whether a process was started with a variable in its environment.
-func carries(pid int, entry string) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		return false
-	}
-	for v := range bytes.SplitSeq(b, []byte{0}) {
-		if string(v) == entry {
-			return true
-		}
-	}
-	return false
 }

@@ -31,16 +31,18 @@ func (t *Trees) Folder(id string) string {
 	return t.cgroups.folder(id)
 }
 
-// plant starts cmd in a tree; what keeps it from a folder of its own leaves
-// it to its process group.
-func (t *Trees) plant(id string, cmd *exec.Cmd) (tree, error) {
+// plant starts what command makes, anew for each attempt, in a tree; what
+// keeps it from a folder of its own leaves it to its process group.
+func (t *Trees) plant(id, mark string, command func() *exec.Cmd) (tree, *exec.Cmd, error) {
 	if t.cgroups != nil && id != "" {
+		cmd := command()
 		if held, err := t.cgroups.plant(id, cmd); held != nil || err != nil {
-			return held, err
+			return held, cmd, err
 		}
 	}
+	cmd := command()
 	if err := startClean(cmd); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return group{leader: cmd.Process.Pid}, nil
+	return group{cmd.Process.Pid, mark}, cmd, nil
 }

@@ -1,0 +1,116 @@
+package platform
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// orphans starts a command under a daemon helper, kills that with -9, and
+// gives what it recorded and the pids of the command's tree.
+func orphans(t *testing.T, group bool, line string, lines int) (Remains, []int) {
+	t.Helper()
+	id := newID()
+	spec := Spec{ID: id, Argv: []string{"sh", "-c", line}, Env: testEnv(SessionVariable + "=" + id)}
+	ans, kill := askDaemon(t, exec.Command(testBinary(t)), helperRequest{Spec: spec, Group: group, Lines: lines})
+	kill()
+	pids := []int{ans.Remains.PID}
+	for _, text := range ans.Output {
+		pid, err := strconv.Atoi(text)
+		require.NoError(t, err)
+		pids = append(pids, pid)
+	}
+	t.Cleanup(func() {
+		for _, pid := range pids {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		if ans.Remains.Cgroup != "" {
+			assert.Eventually(t, func() bool { return removeFolder(ans.Remains.Cgroup) }, soon, time.Millisecond)
+		}
+	})
+	for _, pid := range pids {
+		require.True(t, alive(pid), "the tree outlives its daemon")
+	}
+	return ans.Remains, pids
+}
+
+func TestSem07_ASweepKillsWhatADeadDaemonLeft(t *testing.T) {
+	for _, group := range []bool{true, false} {
+		bystander := launch(t, nil, Spec{Argv: []string{"sleep", "1000"}, Env: testEnv(SessionVariable + "=test-other")})
+		r, pids := orphans(t, group, escapes+"exec sleep 1000", 2)
+		n, err := Sweep(r)
+		require.NoError(t, err)
+		assert.Equal(t, 3, n)
+		requireGone(t, pids...)
+		assert.True(t, alive(bystander.Pid()))
+		if r.Cgroup != "" {
+			assert.NoDirExists(t, r.Cgroup)
+		}
+		n, err = Sweep(r)
+		require.NoError(t, err)
+		assert.Zero(t, n)
+	}
+}
+
+func TestSem07_ACommandWithoutItsMarkIsFoundByItsSession(t *testing.T) {
+	r, pids := orphans(t, true, "env -i sleep 1000 & echo $!; exec env -i sleep 1000", 1)
+	// Only sleep is without the mark; env has to become it first.
+	for _, pid := range pids {
+		require.Eventually(t, func() bool { return !carries(pid, SessionVariable+"="+r.ID) }, soon, time.Millisecond)
+	}
+	n, err := Sweep(r)
+	require.NoError(t, err)
+	assert.Equal(t, 2, n)
+	requireGone(t, pids...)
+}
+
+func TestSem07_WhatFellBeforeTheRecordIsFoundByItsMark(t *testing.T) {
+	r, pids := orphans(t, true, escapes+"exec sleep 1000", 2)
+	n, err := Sweep(Remains{ID: r.ID, BootID: r.BootID})
+	require.NoError(t, err)
+	assert.Equal(t, 3, n)
+	requireGone(t, pids...)
+}
+
+func TestSem07_ASweepTouchesNobodyElse(t *testing.T) {
+	other := launch(t, nil, sh("exec sleep 1000"))
+	start, err := StartTime(other.Pid())
+	require.NoError(t, err)
+	for name, r := range map[string]Remains{
+		"a reused pid":     {ID: "test-gone", BootID: BootID(), PID: other.Pid(), StartTime: start - 1},
+		"an unknown start": {ID: "test-gone", BootID: BootID(), PID: other.Pid()},
+		"another boot":     {ID: "test-gone", BootID: "another", PID: other.Pid(), StartTime: start},
+		"a longer id":      {ID: "test", BootID: BootID()},
+	} {
+		n, err := Sweep(r)
+		require.NoError(t, err, name)
+		assert.Zero(t, n, name)
+	}
+	for name, r := range map[string]Remains{
+		"no id":                      {BootID: BootID(), PID: other.Pid(), StartTime: start},
+		"another's folder":           {ID: "test-gone", BootID: BootID(), Cgroup: "/sys/fs/cgroup"},
+		"a folder that is no cgroup": {ID: "test-gone", BootID: BootID(), Cgroup: t.TempDir() + "/rexec-test-gone"},
+	} {
+		if r.Cgroup != "" && r.Cgroup != "/sys/fs/cgroup" {
+			require.NoError(t, os.Mkdir(r.Cgroup, 0o755))
+		}
+		_, err := Sweep(r)
+		assert.ErrorContains(t, err, "platform: sweep: ", name)
+	}
+	assert.True(t, alive(other.Pid()))
+}
+
+func TestSem07_ASweepNeverKillsItsCaller(t *testing.T) {
+	id := newID()
+	t.Setenv(SessionVariable, id) // what the process was started with counts, and that is not this
+	n, err := Sweep(Remains{ID: id, BootID: BootID()})
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	assert.False(t, belongs(Remains{ID: id, PID: 1, StartTime: 1}, os.Getpid(), procStat{session: 1}))
+}
