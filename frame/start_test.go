@@ -51,7 +51,7 @@ const (
 		0d 50 000102030405060708090a0b0c0d0e0f
 		0e 1905dc
 		10 81 46 4c414e473d43`
-	goldenShell     = `a1 02 48 7570746d65203b3a`
+	goldenShell     = `a1 02 46 757074696d65`
 	goldenSubsystem = `a1 0f 44 73667470`
 	goldenStarted   = `aa
 		01 50 000102030405060708090a0b0c0d0e0f
@@ -78,7 +78,7 @@ const (
 func TestStartHasItsLayout(t *testing.T) {
 	for golden, want := range map[string]Start{
 		goldenStart:     fullStart(),
-		goldenShell:     {Line: "uptme ;:"},
+		goldenShell:     {Line: "uptime"},
 		goldenSubsystem: {Subsystem: "sftp"},
 		"a0":            {},
 	} {
