@@ -62,6 +62,7 @@ func load(f serveFlags, getenv func(string) string) (config, server.Config, erro
 	}
 	return conf, server.Config{
 		Names: conf.Names, HostKey: hostKey, Ring: ring, AcceptEnv: conf.AcceptEnv, Path: conf.Path, Lang: conf.Lang,
+		RunDir: filepath.Join(p.data, "run"),
 	}, nil
 }
 

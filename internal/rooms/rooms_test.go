@@ -45,7 +45,7 @@ var table = []room{
 	{"hmacauth", "frame", "proofs alone: no connections, no policy, no files"},
 	{"internal/policy", "hmacauth internal/secretfile internal/strictoml", "says who may; does not prove and does not run"},
 	{"internal/audit", "platform/text", "records; does not decide"},
-	{"internal/inventory", "internal/secretfile internal/strictoml", "names and files of hosts; does not dial"},
+	{"internal/inventory", "hmacauth internal/secretfile internal/strictoml", "names, files and tokens of hosts; does not dial"},
 
 	{"frame", "", "the bytes: it does not know what a frame is for"},
 	{"platform", "", "the kernel: it does not know the network"},
@@ -55,6 +55,8 @@ var table = []room{
 	{"internal/secretfile", "", "opens files: it does not know their contents"},
 	{"internal/strictoml", "", "reads TOML: it does not know what the names mean"},
 	{"internal/sshopt", "", "reads a command line: it does not know what options do"},
+	{"internal/e2e", "", "tests only"},
+	{"internal/faulty", "", "a network that fails; for tests"},
 	{"internal/rooms", "", "this test"},
 }
 

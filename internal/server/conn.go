@@ -16,7 +16,6 @@ import (
 	"rexec/frame"
 	"rexec/hmacauth"
 	"rexec/internal/link"
-	"rexec/internal/mux"
 )
 
 // serveConn runs one connection from its first byte to its last.
@@ -27,6 +26,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		Auth: hmacauth.ServerConfig{
 			ServerIDs: s.cfg.Names,
 			Boot:      s.boot,
+			Params:    s.cfg.Params,
 			Lookup:    func(id string) (current, next hmacauth.Secret) { return s.ring.Load().Lookup(id) },
 		},
 		Timeout: s.cfg.HandshakeTimeout, RefuseAfter: s.cfg.RefuseAfter, RefuseJitter: s.cfg.RefuseJitter,
@@ -82,7 +82,7 @@ func (s *Server) serveConn(nc net.Conn) {
 	log.WithError(err).Debug("disconnected")
 }
 
-func (s *Server) serveStream(l *link.Link, st *mux.Stream) {
+func (s *Server) serveStream(l *link.Link, st *link.Stream) {
 	switch st.Kind() {
 	case frame.KindExec:
 		s.exec(l, st)

@@ -14,14 +14,13 @@ import (
 
 	"rexec/frame"
 	"rexec/internal/link"
-	"rexec/internal/mux"
 	"rexec/internal/policy"
 	"rexec/platform"
 	"rexec/session"
 )
 
 // exec serves one stream of kind exec: one command.
-func (s *Server) exec(l *link.Link, st *mux.Stream) {
+func (s *Server) exec(l *link.Link, st *link.Stream) {
 	r := &record{Key: l.Peer.KeyID, Began: time.Now()}
 	_, _ = rand.Read(r.ID[:]) // never fails: it crashes the process instead
 	ctx, end := context.WithCancelCause(s.ctx)
@@ -44,6 +43,7 @@ func (s *Server) exec(l *link.Link, st *mux.Stream) {
 		},
 	}
 	session.Serve(ctx, st, cfg)
+	r.entry.end()
 	s.sess.remove(r)
 }
 
@@ -96,9 +96,18 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 
 	r.User, r.Request = user.Name, start.Request
 	s.sess.add(r)
+	var err error
+	if lost := start.OnLost; lost != frame.OnLostNone && !(lost == frame.OnLostDefault && grant.OnLost == policy.OnLostNone) {
+		if r.entry, err = s.spool.begin(spec.ID, s.cfg.Trees.Folder(spec.ID)); err != nil {
+			return nil, none, cannot(err.Error())
+		}
+	}
 	p, err := platform.Start(s.cfg.Trees, spec)
 	if err != nil {
 		return nil, none, startFailure(err)
+	}
+	if err := r.entry.started(p.Pid()); err != nil {
+		s.log.WithError(err).WithField("pid", p.Pid()).Warn("cannot record a command; a killed daemon would find it by its environment")
 	}
 	if grant.MaxDuration > 0 {
 		time.AfterFunc(grant.MaxDuration, func() {

@@ -24,6 +24,7 @@ type record struct {
 	Request []byte // the client's id of its request; nil: none
 	Began   time.Time
 	end     context.CancelCauseFunc
+	entry   *entry // in the run folder; nil: none
 }
 
 func (r *record) name() string { return hex.EncodeToString(r.ID[:]) }

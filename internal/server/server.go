@@ -20,7 +20,6 @@ import (
 	"rexec/frame"
 	"rexec/hmacauth"
 	"rexec/internal/link"
-	"rexec/internal/mux"
 	"rexec/internal/policy"
 	"rexec/platform"
 )
@@ -41,6 +40,12 @@ type Config struct {
 	Grace     time.Duration   // between asking a tree to end and killing it; 0: 5 s
 	Memory    int64           // bytes that all windows together may grow by; 0: 1 GiB
 
+	// RunDir is a folder in which running commands are remembered, so that a daemon that was killed ends at its next
+	// start what it left behind. Empty: they are not. Two daemons must not share one.
+	RunDir string
+	// Params go into M4; zero fields: the defaults.
+	Params hmacauth.Params
+
 	// RefuseAfter and RefuseJitter are as in link.ServerConfig.
 	RefuseAfter, RefuseJitter time.Duration
 	// HandshakeTimeout bounds TLS and the proofs; 0: 10 s.
@@ -55,7 +60,7 @@ type Server struct {
 	cfg      Config
 	identity *link.Identity
 	boot     hmacauth.Secret
-	memory   *mux.Budget
+	memory   *link.Budget
 	ring     atomic.Pointer[policy.Ring]
 	log      *logrus.Entry
 
@@ -63,6 +68,7 @@ type Server struct {
 	cancel context.CancelCauseFunc
 	conns  sync.WaitGroup // a connection each
 	sess   registry
+	spool  spool
 
 	mu        sync.Mutex
 	closed    bool
@@ -117,10 +123,16 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, identity: id, boot: hmacauth.NewSecret(), log: cfg.Log,
-		memory:    mux.NewBudget(cfg.Memory),
+		memory:    link.NewBudget(cfg.Memory),
 		listeners: make(map[net.Listener]struct{}),
 		links:     make(map[*link.Link]struct{}),
 		pending:   make(map[net.Conn]struct{}),
+	}
+	if s.spool, err = openSpool(cfg.RunDir); err != nil {
+		return nil, err
+	}
+	if err := s.spool.sweep(cfg.Log); err != nil {
+		return nil, err
 	}
 	s.ring.Store(cfg.Ring)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
