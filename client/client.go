@@ -23,7 +23,6 @@ import (
 	"rexec/frame"
 	"rexec/hmacauth"
 	"rexec/internal/link"
-	"rexec/internal/mux"
 )
 
 // Config says whom to call and as whom.
@@ -109,7 +108,7 @@ func (c *Client) RTT() time.Duration {
 
 // connect gives the link and makes it if there is none. first opens the first stream; it rides with the proofs where the
 // daemon is pinned, and it is called only if this call made the link: made says so.
-func (c *Client) connect(ctx context.Context, first func(*mux.Conn) error) (made bool, err error) {
+func (c *Client) connect(ctx context.Context, first func(*link.Conn) error) (made bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -124,7 +123,7 @@ func (c *Client) connect(ctx context.Context, first func(*mux.Conn) error) (made
 	return true, c.err
 }
 
-func (c *Client) dial(ctx context.Context, first func(*mux.Conn) error) (*link.Link, error) {
+func (c *Client) dial(ctx context.Context, first func(*link.Conn) error) (*link.Link, error) {
 	cfg := c.cfg
 	trace := cfg.Trace
 	if trace == nil {

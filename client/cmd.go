@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"rexec/frame"
-	"rexec/internal/mux"
+	"rexec/internal/link"
 	"rexec/session"
 )
 
@@ -99,7 +99,7 @@ func (cmd *Cmd) Start() error {
 		return &ExitError{Result: session.Result{Verdict: frame.Verdict{Kind: frame.StartFailed, Code: 126,
 			Reason: "the command line is too long (over 256 KiB): send it as input, rexec HOST sh -s < script"}}}
 	}
-	begin := func(m *mux.Conn) error {
+	begin := func(m *link.Conn) error {
 		credit := [2]uint64{window, window}
 		if cmd.Terminal != nil {
 			credit[0] = terminalWindow
