@@ -21,19 +21,23 @@ const (
 	recordsMost = 1<<24 - 1<<10
 )
 
+// lastWords is how long a Write may still take once the link has failed.
+const lastWords = 2 * time.Second
+
 // channel is TLS over the buffered connection; mux writes batches of frames to it.
 type channel struct {
 	*tls.Conn
-	below   *conn
-	records atomic.Int64 // sent; at least as many as TLS made
-	bytesIn atomic.Int64
-	worn    func() // called once when recordsWorn are sent or received
-	told    atomic.Bool
+	below    *conn
+	deadline time.Time    // of the handshake
+	sent     atomic.Int64 // records; at least as many as TLS made, but for those below full size at its start
+	received atomic.Int64 // reads that gave something; at least as many as records with data came
+	worn     func()       // called once when recordsWorn are sent or received; nil during the handshake
+	told     atomic.Bool
 }
 
 // Write sends a batch in as few system calls as it needs.
 func (c *channel) Write(p []byte) (int, error) {
-	if err := c.wear(&c.records, int64(len(p)/recordSize)+1); err != nil {
+	if err := c.wear(&c.sent, int64(len(p)/recordSize)+1); err != nil {
 		return 0, err
 	}
 	c.below.hold()
@@ -44,11 +48,10 @@ func (c *channel) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Read counts for the other direction, in units of a full record.
 func (c *channel) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		if werr := c.wear(&c.bytesIn, 1); werr != nil {
+		if werr := c.wear(&c.received, 1); werr != nil {
 			return n, werr
 		}
 	}
@@ -61,9 +64,51 @@ func (c *channel) wear(count *atomic.Int64, by int64) error {
 		c.worn()
 	}
 	if total >= recordsMost {
-		return errors.New("the connection carried all that its keys may protect")
+		return errWorn
 	}
 	return nil
+}
+
+var errWorn = errors.New("the connection carried all that its keys may protect: connect again")
+
+// CloseWrite says that nothing more comes, in TLS and below it. It takes at most the 5 s that TLS gives its last word.
+func (c *channel) CloseWrite() error {
+	err := c.Conn.CloseWrite()
+	if half, ok := c.below.Conn.(interface{ CloseWrite() error }); ok {
+		err = errors.Join(err, half.CloseWrite())
+	}
+	return err
+}
+
+// Close ends the connection at once. TLS's own Close would first wait for a Write that hangs, to say goodbye.
+func (c *channel) Close() error { return c.below.Conn.Close() }
+
+// SetReadDeadline is how mux ends its reader: with one that has passed. The reader may be waiting for the writer, in
+// whose way it wants to send an alert or a key update; so that bounds writing too.
+func (c *channel) SetReadDeadline(t time.Time) error {
+	if now := time.Now(); !t.IsZero() && t.Before(now) {
+		_ = c.below.SetWriteDeadline(now.Add(lastWords))
+	}
+	return c.below.SetReadDeadline(t)
+}
+
+// bound sets the handshake's deadline.
+func (c *channel) bound(timeout time.Duration) {
+	if timeout == 0 {
+		timeout = Timeout
+	}
+	c.deadline = time.Now().Add(timeout)
+	_ = c.below.SetDeadline(c.deadline)
+}
+
+// cancel ends the handshake, whatever it waits for.
+func (c *channel) cancel() { _ = c.below.SetDeadline(time.Unix(1, 0)) }
+
+// proved lifts the handshake's deadline and its economy.
+func (c *channel) proved() {
+	_ = c.below.SetDeadline(time.Time{})
+	c.below.lends = true
+	limitQueue(c.below.Conn)
 }
 
 // checkState holds for both sides what this protocol asks of TLS.
@@ -114,17 +159,4 @@ func serverChannel(nc net.Conn, id *Identity) *channel {
 		VerifyConnection:       checkState,
 	}
 	return &channel{Conn: tls.Server(below, cfg), below: below}
-}
-
-// bound sets the handshake's deadline; zero lifts it.
-func (c *channel) bound(t time.Time) {
-	c.below.bounded.Store(!t.IsZero())
-	_ = c.below.Conn.SetDeadline(t)
-}
-
-// PinError says that the daemon's certificate is not the one stored for it.
-type PinError struct{ Got [32]byte }
-
-func (e *PinError) Error() string {
-	return fmt.Sprintf("the daemon's certificate is not the pinned one (it shows %x)", e.Got[:8])
 }

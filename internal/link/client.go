@@ -2,16 +2,12 @@ package link
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"rexec/frame"
@@ -27,8 +23,10 @@ type ClientConfig struct {
 	Ping        time.Duration // 0: what M4 says
 	PingCount   int           // 0: what M4 says
 
-	// First opens the first stream. With a Pin it is called before M3, so that what it queues, up to
-	// frame.MaxStartBehindM3 bytes, saves a round trip; otherwise after M4. nil: nothing.
+	// First opens the first stream: it may Open and send START, nothing else, and must not wait, for nothing moves yet.
+	// It is called once, when the daemon is known as far as it will be, or not at all if the connection fails before.
+	// With a Pin that is before M3, so that what it queues, up to frame.MaxStartBehindM3 bytes, saves a round trip;
+	// otherwise it goes out after M4. Its error ends the connection before anything of it was sent. nil: nothing.
 	First func(*mux.Conn) error
 }
 
@@ -38,15 +36,15 @@ type Stage uint8
 // The stages.
 const (
 	StageChannel Stage = 1 // TLS
-	StageProof   Stage = 2 // M1 to M4
-	StageUnknown Stage = 3 // behind M3 with a START: it may have run
+	StageProof   Stage = 2 // M1 to M4; nothing ran
+	StageUnknown Stage = 3 // what First queued was sent, so it may have run
 )
 
 // ClientError is why there is no link.
 type ClientError struct {
 	Stage Stage
-	Hint  string // what the other side seems to be, or what to do next; empty: nothing is known
-	Err   error
+	Hint  string // one line: what the other side seems to be and what to do next; empty: Err says it
+	Err   error  // what was found; after ctx ended its cause; First's own
 }
 
 func (e *ClientError) Error() string {
@@ -59,155 +57,115 @@ func (e *ClientError) Error() string {
 // Unwrap gives the cause below.
 func (e *ClientError) Unwrap() error { return e.Err }
 
-// Client makes a link over nc, which it owns from now on.
+// Client makes a link over nc, which it owns from now on. ctx bounds the handshake alone. The error is always a
+// *ClientError; nc is closed then, and streams that First opened end with it.
 func Client(ctx context.Context, nc net.Conn, cfg ClientConfig) (*Link, error) {
-	ch := clientChannel(nc, cfg.Pin)
-	timeout := cfg.Timeout
-	if timeout == 0 {
-		timeout = Timeout
+	d := dialogue{channel: clientChannel(nc, cfg.Pin), cfg: cfg, stage: StageChannel}
+	d.bound(cfg.Timeout)
+	stop := context.AfterFunc(ctx, d.cancel)
+	l, err := d.run()
+	canceled := !stop()
+	if err == nil && !canceled {
+		return l, nil
 	}
-	ch.bound(time.Now().Add(timeout))
-	stop := context.AfterFunc(ctx, func() { ch.bound(time.Unix(1, 0)) })
-	l, err := ch.client(cfg)
-	if !stop() && err == nil {
-		l.Abort(context.Cause(ctx))
-		err = context.Cause(ctx)
+	cause := context.Cause(ctx)
+	if err == nil || canceled && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = cause
 	}
-	if err != nil {
-		_ = nc.Close()
-		if cause := context.Cause(ctx); cause != nil {
-			var ce *ClientError
-			if errors.As(err, &ce) {
-				return nil, &ClientError{Stage: ce.Stage, Err: cause}
-			}
-			return nil, &ClientError{Stage: StageChannel, Err: cause}
-		}
-		return nil, err
+	failed := &ClientError{Stage: d.stage, Hint: hint(d.stage, err), Err: err}
+	if d.mux != nil {
+		d.mux.Abort(failed)
 	}
-	return l, nil
+	_ = nc.Close()
+	if l != nil {
+		<-l.done
+	}
+	return nil, failed
 }
 
-func (c *channel) client(cfg ClientConfig) (*Link, error) {
-	if err := c.Handshake(); err != nil {
-		return nil, &ClientError{Stage: StageChannel, Hint: channelHint(err), Err: err}
-	}
-	cs := c.ConnectionState()
-	pin := sha256.Sum256(cs.PeerCertificates[0].Raw)
-	proof := func(err error) error { return &ClientError{Stage: StageProof, Hint: proofHint(err), Err: err} }
+// dialogue is the client's half of the way to a link.
+type dialogue struct {
+	*channel
+	cfg   ClientConfig
+	stage Stage
+	mux   *mux.Conn // nil until the proofs
+}
 
+func (d *dialogue) run() (*Link, error) {
+	if err := d.Handshake(); err != nil {
+		return nil, err
+	}
+	d.stage = StageProof
+	cs := d.ConnectionState()
+	pin := sha256.Sum256(cs.PeerCertificates[0].Raw)
 	b, err := binding(cs, pin)
 	if err != nil {
-		return nil, proof(err)
+		return nil, err
 	}
-	hs, err := hmacauth.NewClient(b, cfg.Credentials)
+	hs, err := hmacauth.NewClient(b, d.cfg.Credentials)
 	if err != nil {
-		return nil, proof(err)
+		return nil, err
 	}
 	asked := time.Now()
-	if _, err := c.Write(hs.M1()); err != nil {
-		return nil, proof(err)
+	if _, err := d.Write(hs.M1()); err != nil {
+		return nil, err
 	}
-	r := bufio.NewReaderSize(c, smallBuffer)
+	r := bufio.NewReaderSize(d.channel, smallBuffer)
 	m2, err := readFrame(r)
 	if err != nil {
-		return nil, proof(err)
+		return nil, err
 	}
 	rtt := time.Since(asked)
 	m3, err := hs.M3(m2)
 	if err != nil {
-		return nil, proof(err)
-	}
-
-	m := mux.New(mux.Config{Role: mux.Client, RTT: rtt,
-		LastRead:  func() time.Time { return time.Unix(0, c.below.lastRead.Load()) },
-		LastWrite: func() time.Time { return time.Unix(0, c.below.lastWrite.Load()) }})
-	fail := func(err error) (*Link, error) {
-		m.Close() // ends what First opened
 		return nil, err
 	}
-	early := false
-	if cfg.Pin != nil && cfg.First != nil {
-		if err := cfg.First(m); err != nil {
-			return fail(err)
-		}
-		if queued := m.TakeQueued(frame.MaxStartBehindM3); queued != nil {
-			early = true
-			m3 = append(bytes.Clone(m3), queued...)
-		}
-	}
-	if _, err := c.Write(m3); err != nil {
-		if early {
-			return fail(&ClientError{Stage: StageUnknown, Err: err})
-		}
-		return fail(proof(err))
-	}
-	m4, err := readFrame(r)
-	var params hmacauth.Params
-	if err == nil {
-		params, err = hs.Finish(m4)
-	}
+	d.mux = mux.New(d.below.clocks(mux.Config{Role: mux.Client, RTT: rtt}))
+	params, err := d.prove(hs, m3, r)
 	if err != nil {
-		var refused *hmacauth.RefusedError
-		if early && !errors.As(err, &refused) {
-			return fail(&ClientError{Stage: StageUnknown, Err: err})
-		}
-		return fail(proof(err))
+		return nil, err
 	}
-	c.bound(time.Time{})
-	limitQueue(c.below.Conn)
-	ping, count := cfg.Ping, cfg.PingCount
-	if ping == 0 {
-		ping = time.Duration(params.PingSeconds) * time.Second
+	d.proved()
+	if d.cfg.First != nil {
+		d.stage = StageUnknown
 	}
-	if count == 0 {
-		count = int(params.PingCount)
-	}
-	m.SetTimes(ping, count)
-	m.SetLimits(params.MaxFrame)
-	l := start(m, r, c)
+	d.mux.SetTimes(cmp.Or(d.cfg.Ping, time.Duration(params.PingSeconds)*time.Second),
+		cmp.Or(d.cfg.PingCount, int(params.PingCount)))
+	d.mux.SetLimits(params.MaxFrame)
+	l := start(d.mux, r, d.channel)
 	l.Params, l.Pin = params, pin
-	if cfg.First != nil && cfg.Pin == nil {
-		if err := cfg.First(m); err != nil {
-			l.Abort(err)
-			return nil, err
-		}
-	}
 	return l, nil
 }
 
-// channelHint says what a peer that does not speak our TLS seems to be.
-func channelHint(err error) string {
-	var pinned *PinError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	switch {
-	case errors.As(err, &pinned):
-		return pinned.Error()
-	case errors.As(err, &record):
-		switch head := string(record.RecordHeader[:]); {
-		case head == "SSH-2" || head == "SSH-1":
-			return "an ssh server answers there, not rexecd: check the port"
-		case head == "HTTP/":
-			return "an HTTP server answers there, not rexecd: check the port"
-		default:
-			return fmt.Sprintf("something answers there that is not rexecd (it begins with %q): check the port", head)
+// prove sends M3, with the first stream behind it where the daemon is pinned, and judges M4. Whichever way it goes,
+// First was called by then, if it is called at all.
+func (d *dialogue) prove(hs *hmacauth.Client, m3 []byte, r *bufio.Reader) (hmacauth.Params, error) {
+	if d.cfg.Pin != nil && d.cfg.First != nil {
+		if err := d.cfg.First(d.mux); err != nil {
+			return hmacauth.Params{}, err
 		}
-	case errors.As(err, &alert):
-		return fmt.Sprintf("a TLS server answers there that does not speak rexec/1 (%v): check the port", err)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "something answers there and stays silent: is it rexecd?"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "the connection was closed before TLS was up: not rexecd, or it is busy"
+		if queued := d.mux.TakeQueued(frame.MaxStartBehindM3); queued != nil {
+			m3 = append(m3, queued...)
+			d.stage = StageUnknown
+		}
 	}
-	return ""
-}
-
-func proofHint(err error) string {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "the daemon went silent during the proofs"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "the connection was cut during the proofs"
+	if _, err := d.Write(m3); err != nil {
+		return hmacauth.Params{}, err
 	}
-	return ""
+	m4, err := readFrame(r)
+	if err != nil {
+		return hmacauth.Params{}, err
+	}
+	params, err := hs.Finish(m4)
+	if err != nil {
+		var refused *hmacauth.RefusedError
+		if errors.As(err, &refused) {
+			d.stage = StageProof // a daemon that was pinned says so: nothing ran
+		}
+		return hmacauth.Params{}, err
+	}
+	if d.cfg.Pin == nil && d.cfg.First != nil {
+		err = d.cfg.First(d.mux)
+	}
+	return params, err
 }

@@ -2,44 +2,53 @@ package link
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"rexec/internal/mux"
 )
 
 // conn is the buffered connection under TLS, which itself would make one system call a record of 16 KiB. Reading starts
-// with a small buffer and borrows a big one while data flows; writing collects a whole batch of records between hold
+// with a small buffer and borrows a large one while data flows; writing collects a whole batch of records between hold
 // and flush.
 type conn struct {
 	net.Conn
 	lastRead, lastWrite atomic.Int64 // unix nanoseconds
-	bounded             atomic.Bool  // the handshake's deadline holds for writing too
 
-	// Reading, by one goroutine.
-	in    []byte // what was read and not yet taken, within inBuf
-	inBuf *[]byte
-	big   bool // inBuf is a borrowed one
+	// Reading, by one goroutine at a time.
+	in     []byte // what was read and not yet taken, within small or inLent
+	inErr  error  // what came along with in
+	filled int    // bytes of the last read
+	small  []byte
+	inLent *[]byte // nil: small is in use
+	lends  bool    // false before the proofs: a stranger gets a small buffer
 
-	mu      sync.Mutex // below TLS's own locks
+	mu      sync.Mutex // below TLS's own locks; the sender's, for as long as the socket takes
 	holding bool
 	out     []byte
-	outBuf  *[]byte // borrowed; nil: out is small
+	few     []byte  // out when nothing is borrowed
+	outLent *[]byte // nil: few is in use
 	err     error   // of an earlier write; final
+
+	deadline sync.Mutex // below mu
+	bounded  bool       // a deadline for writing holds that write must not move
 }
 
 const (
 	smallBuffer   = 16 << 10
-	bigBuffer     = 272 << 10 // a batch of 256 KiB with its records' headers and tags
+	fewBytes      = 1 << 10
+	largeBuffer   = 336 << 10 // a batch of mux, 256 KiB and a frame, with its records' headers and tags
 	writePatience = 20 * time.Second
 )
 
-var bigBuffers = sync.Pool{New: func() any { b := make([]byte, bigBuffer); return &b }}
+var largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeBuffer); return &b }}
 
 func newConn(c net.Conn) *conn {
-	b := make([]byte, smallBuffer)
-	k := &conn{Conn: c, inBuf: &b}
+	k := &conn{Conn: c, small: make([]byte, smallBuffer)}
 	now := time.Now().UnixNano()
 	k.lastRead.Store(now)
 	k.lastWrite.Store(now)
@@ -48,63 +57,66 @@ func newConn(c net.Conn) *conn {
 
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.in) == 0 {
-		n, err := c.Conn.Read(*c.inBuf)
-		if n > 0 {
-			c.lastRead.Store(time.Now().UnixNano())
+		if err := c.inErr; err != nil {
+			c.inErr = nil
+			return 0, err
 		}
-		c.in = (*c.inBuf)[:n]
+		buf := c.small
+		if c.inLent != nil {
+			buf = *c.inLent
+		}
+		n, err := c.Conn.Read(buf)
 		if n == 0 {
 			return 0, err
 		}
+		c.lastRead.Store(time.Now().UnixNano())
+		c.in, c.inErr, c.filled = buf[:n], err, n
 	}
 	n := copy(p, c.in)
 	c.in = c.in[n:]
 	if len(c.in) == 0 {
+		c.in = nil
 		c.resize()
 	}
 	return n, nil
 }
 
-// resize changes the buffer, which is empty, to what the flow needs: a full small one asks for a big one, a big one that
-// was filled to less than a small one's size goes back.
+// resize changes the buffer, which is empty, to what the flow needs: a small one that was full asks for a large one, a
+// large one that was filled to less than a small one's size goes back.
 func (c *conn) resize() {
-	filled := cap(*c.inBuf) - cap(c.in)
 	switch {
-	case !c.big && filled == smallBuffer:
-		c.inBuf, c.big = bigBuffers.Get().(*[]byte), true
-	case c.big && filled < smallBuffer:
-		bigBuffers.Put(c.inBuf)
-		b := make([]byte, smallBuffer)
-		c.inBuf, c.big = &b, false
+	case c.inLent == nil && c.filled == len(c.small) && c.lends:
+		c.inLent = largeBuffers.Get().(*[]byte)
+	case c.inLent != nil && c.filled < len(c.small):
+		largeBuffers.Put(c.inLent)
+		c.inLent = nil
 	}
-	c.in = nil
 }
 
 // Write takes a record. Outside of hold it goes out at once: TLS's own words never wait.
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.holding {
-		if err := c.write(p); err != nil {
+	if c.holding {
+		if need := len(c.out) + len(p); need > cap(c.out) && need <= largeBuffer && c.outLent == nil {
+			c.outLent = largeBuffers.Get().(*[]byte)
+			c.out = append((*c.outLent)[:0], c.out...)
+		}
+		if len(c.out)+len(p) <= cap(c.out) {
+			c.out = append(c.out, p...)
+			return len(p), nil
+		}
+		if err := c.flushLocked(); err != nil {
 			return 0, err
 		}
-		return len(p), nil
-	}
-	if len(c.out)+len(p) > cap(c.out) {
-		if c.outBuf == nil && len(c.out)+len(p) <= bigBuffer {
-			c.outBuf = bigBuffers.Get().(*[]byte)
-			c.out = append((*c.outBuf)[:0], c.out...)
-		} else if err := c.flushLocked(); err != nil {
-			return 0, err
-		}
-		if len(p) > cap(c.out) {
-			if err := c.write(p); err != nil {
-				return 0, err
-			}
+		if len(p) <= cap(c.out) {
+			c.out = append(c.out, p...)
 			return len(p), nil
 		}
 	}
-	c.out = append(c.out, p...)
+	if err := c.write(p); err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }
 
@@ -113,51 +125,89 @@ func (c *conn) hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holding = true
+	if c.few == nil {
+		c.few = make([]byte, 0, fewBytes)
+	}
 	if c.out == nil {
-		c.out = make([]byte, 0, 1<<10)
+		c.out = c.few
 	}
 }
 
+// flush sends what was collected since hold. Its error is that of the first write that failed, ever.
 func (c *conn) flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holding = false
 	err := c.flushLocked()
-	if c.outBuf != nil {
-		bigBuffers.Put(c.outBuf)
-		c.outBuf, c.out = nil, nil
+	if c.outLent != nil {
+		largeBuffers.Put(c.outLent)
+		c.outLent = nil
 	}
+	c.out = nil
 	return err
 }
 
 func (c *conn) flushLocked() error {
-	if len(c.out) == 0 {
-		return c.err
-	}
 	err := c.write(c.out)
 	c.out = c.out[:0]
 	return err
 }
 
-// write hands p to the socket, however long that takes: whoever watches lastWrite decides when it takes too long. The
-// deadline only makes partial progress visible.
+// write hands p to the socket, however long that takes unless bound: whoever watches lastWrite decides when it takes too
+// long. The deadline only makes partial progress visible. The first error is final, because a part of a record may be
+// out.
 func (c *conn) write(p []byte) error {
 	if c.err != nil {
 		return c.err
 	}
 	for len(p) > 0 {
-		if !c.bounded.Load() {
-			_ = c.SetWriteDeadline(time.Now().Add(writePatience))
-		}
+		patient := c.wait()
 		n, err := c.Conn.Write(p)
-		p = p[n:]
 		if n > 0 {
+			p = p[n:]
 			c.lastWrite.Store(time.Now().UnixNano())
 		}
-		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && !c.bounded.Load()) {
+		switch {
+		case err == nil && n == 0:
+			err = io.ErrShortWrite // a connection that breaks io.Writer's word must not make us spin
+		case patient && errors.Is(err, os.ErrDeadlineExceeded):
+			continue // if a bound came meanwhile, the next Write says so
+		}
+		if err != nil {
 			c.err = err
 			return err
 		}
 	}
 	return nil
+}
+
+// wait sets the deadline of one Write, unless a bound holds.
+func (c *conn) wait() (patient bool) {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	if c.bounded {
+		return false
+	}
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(writePatience))
+	return true
+}
+
+// SetWriteDeadline bounds writing from now on; zero lifts the bound. TLS calls it for its last word.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.deadline.Lock()
+	defer c.deadline.Unlock()
+	c.bounded = !t.IsZero()
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline bounds both directions, as net.Conn's.
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// clocks gives cfg this connection's own view of when bytes moved.
+func (c *conn) clocks(cfg mux.Config) mux.Config {
+	cfg.LastRead = func() time.Time { return time.Unix(0, c.lastRead.Load()) }
+	cfg.LastWrite = func() time.Time { return time.Unix(0, c.lastWrite.Load()) }
+	return cfg
 }

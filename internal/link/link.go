@@ -44,7 +44,7 @@ func (l *Link) Wait() error {
 // start runs the multiplexer over the authenticated channel.
 func start(m *mux.Conn, r *bufio.Reader, ch *channel) *Link {
 	l := &Link{Conn: m, Remote: ch.below.RemoteAddr(), Local: ch.below.LocalAddr(), done: make(chan struct{})}
-	ch.worn = func() { m.GoAway(frame.CodeShutdown, "this connection carried all that its keys may protect") }
+	ch.worn = func() { m.GoAway(frame.CodeGoingAway, errWorn.Error()) }
 	go func() {
 		defer close(l.done)
 		l.err = m.Run(r, ch)
@@ -67,7 +67,7 @@ func readFrame(r *bufio.Reader) ([]byte, error) {
 	}
 	whole := make([]byte, frame.HeaderSize+int(h.Length))
 	if _, err := io.ReadFull(r, whole); err != nil {
-		return nil, io.ErrUnexpectedEOF
+		return nil, err // never io.EOF: the header was there
 	}
 	return whole, nil
 }

@@ -2,7 +2,8 @@ package link
 
 import (
 	"bufio"
-	"errors"
+	"cmp"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -45,11 +46,7 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // connection's own goroutine. When it fails nc is closed and the error says why, for the log.
 func Server(nc net.Conn, cfg ServerConfig) (*Link, error) {
 	ch := serverChannel(nc, cfg.Identity)
-	timeout := cfg.Timeout
-	if timeout == 0 {
-		timeout = Timeout
-	}
-	ch.bound(time.Now().Add(timeout))
+	ch.bound(cfg.Timeout)
 	l, err := ch.server(cfg)
 	if err != nil {
 		_ = nc.Close()
@@ -80,6 +77,7 @@ func (c *channel) server(cfg ServerConfig) (*Link, error) {
 	if _, err := c.Write(m2); err != nil {
 		return nil, err
 	}
+	asked := time.Now()
 	m3, err := readFrame(r)
 	if err != nil {
 		return nil, err
@@ -89,20 +87,20 @@ func (c *channel) server(cfg ServerConfig) (*Link, error) {
 	if err != nil {
 		return nil, c.refuse(err, came, cfg)
 	}
+	if err := checkEarly(r); err != nil {
+		return nil, err
+	}
 	params := hs.Params()
 	if _, err := c.Write(hs.M4()); err != nil {
 		return nil, err
 	}
-	c.bound(time.Time{})
-	limitQueue(c.below.Conn)
+	c.proved()
 
-	m := mux.New(mux.Config{
+	m := mux.New(c.below.clocks(mux.Config{
 		Role: mux.Daemon, MaxFrame: params.MaxFrame, Window: params.Window,
-		Ping: time.Duration(params.PingSeconds) * time.Second, PingCount: int(params.PingCount),
-		Streams: cfg.Streams, AwayLimit: cfg.AwayLimit, Memory: cfg.Memory, Accept: cfg.Accept, RTT: time.Since(came),
-		LastRead:  func() time.Time { return time.Unix(0, c.below.lastRead.Load()) },
-		LastWrite: func() time.Time { return time.Unix(0, c.below.lastWrite.Load()) },
-	})
+		Ping: time.Duration(params.PingSeconds) * time.Second, PingCount: int(params.PingCount), RTT: came.Sub(asked),
+		Streams: cfg.Streams, AwayLimit: cfg.AwayLimit, Memory: cfg.Memory, Accept: cfg.Accept,
+	}))
 	if cfg.Admit != nil {
 		if no := cfg.Admit(peer, c.below.RemoteAddr()); no != nil {
 			m.GoAway(no.Code, no.Text)
@@ -113,34 +111,44 @@ func (c *channel) server(cfg ServerConfig) (*Link, error) {
 	return l, nil
 }
 
+// checkEarly looks at what came with M3, whose sender is known by now: before M4 a client may send OPEN and START and
+// nothing else. What is still on its way is for mux to judge.
+func checkEarly(r *bufio.Reader) error {
+	early, _ := r.Peek(r.Buffered())
+	for len(early) >= frame.HeaderSize {
+		h := frame.ParseHeader(early)
+		if h.Type != frame.TypeOpen && h.Type != frame.TypeStart {
+			return fmt.Errorf("%v before M4, only OPEN and START may be sent there", h.Type)
+		}
+		if h.Length > frame.MaxStartBehindM3 {
+			return fmt.Errorf("%v of %d bytes before M4, the limit is %d", h.Type, h.Length, frame.MaxStartBehindM3)
+		}
+		early = early[min(len(early), frame.HeaderSize+int(h.Length)):]
+	}
+	return nil
+}
+
+// mostDrained is more than anyone sends before an answer who means well: M3, OPEN and a START.
+const mostDrained = 64 << 10
+
 // refuse answers a peer that is not let in, if its mistake deserves an answer, and drops what it still sends: closing
-// with unread input would make the kernel reset the connection and destroy the answer.
+// with unread input would make the kernel reset the connection and destroy the answer. The handshake's deadline holds
+// for all of it.
 func (c *channel) refuse(cause error, came time.Time, cfg ServerConfig) error {
 	code, answer := hmacauth.RefusalOf(cause)
 	if !answer {
 		return cause
 	}
 	if !came.IsZero() {
-		after, jitter := cfg.RefuseAfter, cfg.RefuseJitter
-		if after == 0 {
-			after = 250 * time.Millisecond
-		}
-		if jitter == 0 {
-			jitter = 50 * time.Millisecond
-		}
-		if jitter > 0 {
+		after := cmp.Or(cfg.RefuseAfter, 250*time.Millisecond)
+		if jitter := cmp.Or(cfg.RefuseJitter, 50*time.Millisecond); jitter > 0 {
 			after += rand.N(jitter)
 		}
-		time.Sleep(time.Until(came.Add(after)))
+		time.Sleep(min(time.Until(came.Add(after)), time.Until(c.deadline)))
 	}
-	if _, err := c.Write(hmacauth.RefusedFrame(code)); err != nil {
-		return errors.Join(&RefusedError{cause}, err)
+	if _, err := c.Write(hmacauth.RefusedFrame(code)); err == nil {
+		_ = c.CloseWrite()
+		_, _ = io.CopyN(io.Discard, c.below.Conn, mostDrained)
 	}
-	_ = c.CloseWrite()
-	if tcp, ok := c.below.Conn.(interface{ CloseWrite() error }); ok {
-		_ = tcp.CloseWrite()
-	}
-	_ = c.below.Conn.SetReadDeadline(time.Now().Add(Timeout))
-	_, _ = io.Copy(io.Discard, c.below.Conn)
 	return &RefusedError{cause}
 }
