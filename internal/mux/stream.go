@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 
 	"rexec/frame"
 )
@@ -141,10 +142,15 @@ func (s *Stream) Kind() string { return s.kind }
 // *frame.ConnError, or frame.ErrClosed after a normal end.
 func (s *Stream) Context() context.Context { return s.ctx }
 
-// Send queues a message. It copies payload, and it never waits.
+// Send queues a message, START to ATTACH. It copies payload, and it never waits. One that the other side would end the
+// connection for is refused.
 func (s *Stream) Send(t frame.Type, payload []byte) error {
-	if len(payload) > frame.MaxMessage {
-		return fmt.Errorf("%v of %d bytes, the limit is %d", t, len(payload), frame.MaxMessage)
+	if t < frame.TypeStart || t > frame.TypeAttach {
+		return fmt.Errorf("%v is no message of a stream", t)
+	}
+	h := frame.Header{Length: uint32(min(len(payload), math.MaxUint32)), Type: t, Stream: s.id}
+	if err := h.Check(frame.MaxMaxFrame); err != nil {
+		return err
 	}
 	c := s.conn
 	c.mu.Lock()
