@@ -51,6 +51,10 @@ func TestSem25_TerminateAsksTheWholeTree(t *testing.T) {
 	eachContainment(t, func(t *testing.T, trees *Trees) {
 		p := launch(t, trees, sh(`trap 'exit 5' TERM; `+escapes+`while :; do sleep 0.01; done`))
 		pids := numbers(t, p.Stdout(), 2)
+		// Between fork and exec a child still has the shell's trap, and loses TERM.
+		for _, pid := range pids {
+			requireBecomes(t, pid, "sleep")
+		}
 		require.NoError(t, p.Terminate())
 		code, _, _, err := p.Wait()
 		require.NoError(t, err)
