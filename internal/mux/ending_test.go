@@ -29,7 +29,7 @@ func TestCloseDropsDataAndKeepsMessages(t *testing.T) {
 		peer.expect(t, frame.TypeClose)
 		// Behind CLOSE nothing is said, whatever comes and whatever is called.
 		peer.say(fr(frame.TypeCredit, 2, 1, u64(3, 100)...), fr(frame.TypeData, 1, 1, 1), fr(frame.TypeStop, 2, 1), fr(frame.TypeEOF, 1, 1, u64(1)...))
-		assert.ErrorIs(t, s.Send(frame.TypeVerdict, nil), frame.ErrClosed)
+		assert.ErrorIs(t, s.Send(frame.TypeVerdict, []byte{0xa0}), frame.ErrClosed)
 		assert.ErrorIs(t, s.CloseLane(2), frame.ErrClosed)
 		_, err = s.Write(2, []byte("x"))
 		assert.ErrorIs(t, err, frame.ErrClosed)

@@ -10,7 +10,7 @@ import (
 
 // keepalive asks after a silent peer and gives up a lost one. It has the connection's only timer.
 func (c *Conn) keepalive() {
-	t := time.NewTimer(c.cfg.Ping)
+	t := time.NewTimer(min(c.cfg.Ping, writeStall))
 	defer t.Stop()
 	for {
 		select {

@@ -37,12 +37,12 @@ func (c *Conn) readLoop(r *bufio.Reader) error {
 				err = c.onMessage(h, p)
 			}
 		}
-		if errors.Is(err, errDraining) {
+		if fatal, ok := errors.AsType[*frame.ConnError](err); ok {
+			err = c.blame(fatal)
+		}
+		if err == errDraining {
 			_, err = io.Copy(io.Discard, r)
 			return err
-		}
-		if fatal, ok := errors.AsType[*frame.ConnError](err); ok {
-			return c.blame(fatal)
 		}
 		if err != nil {
 			return err

@@ -189,11 +189,15 @@ func (c *Conn) lost(err error) *frame.ConnError {
 	return &frame.ConnError{Text: "the other side closed the connection", Err: err}
 }
 
-// blame ends the connection and leaves the writer a last word for the peer, what it did wrong.
+// blame ends the connection and leaves the writer a last word for the peer, what it did wrong. A side that drains
+// blames nobody.
 func (c *Conn) blame(err *frame.ConnError) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && !c.draining {
+	if c.draining && c.err == nil {
+		return errDraining
+	}
+	if c.err == nil {
 		p := frame.Ending{Code: err.Code, Text: err.Text}.Append(nil)
 		c.farewell = append(frame.Header{Length: uint32(len(p)), Type: frame.TypeGoAway}.Append(nil), p...)
 		c.failLocked(err)

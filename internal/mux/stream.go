@@ -148,7 +148,7 @@ func (s *Stream) Send(t frame.Type, payload []byte) error {
 	if t < frame.TypeStart || t > frame.TypeAttach {
 		return fmt.Errorf("%v is no message of a stream", t)
 	}
-	h := frame.Header{Length: uint32(min(len(payload), math.MaxUint32)), Type: t, Stream: s.id}
+	h := frame.Header{Length: uint32(min(uint64(len(payload)), math.MaxUint32)), Type: t, Stream: s.id}
 	if err := h.Check(frame.MaxMaxFrame); err != nil {
 		return err
 	}
