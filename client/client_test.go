@@ -23,7 +23,7 @@ func daemon(t *testing.T) client.Config {
 	secret := hmacauth.NewSecret()
 	ring := new(policy.Ring)
 	require.NoError(t, ring.Add(policy.Key{ID: "admin", Secret: secret}))
-	s, err := server.New(server.Config{Names: []string{"box"}, HostKey: key, Ring: ring})
+	s, err := server.New(server.Config{Names: []string{"box"}, HostKey: key, Ring: ring, Shell: "/bin/sh"})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ type config struct {
 	Listen    []string // listen: addresses
 	AcceptEnv []string // accept_env: names and globs of variables any client may set
 	Path      string   // path: PATH of commands
+	Shell     string   // shell: the shell of all users, instead of each one's own
 	Lang      string   // lang: LANG of commands unless the client sends one
 }
 
@@ -41,6 +43,7 @@ func readConfig(path string) (config, error) {
 	c.Listen = root.Texts("listen")
 	c.AcceptEnv = root.Texts("accept_env")
 	c.Path = root.Text("path")
+	c.Shell = root.Text("shell")
 	c.Lang = root.Text("lang")
 	if len(c.Names) == 0 {
 		root.Fail("names", errors.New("must name this daemon at least once"))
@@ -49,6 +52,9 @@ func readConfig(path string) (config, error) {
 		if err := hmacauth.ValidateID("name", n); err != nil {
 			root.Fail("names", err)
 		}
+	}
+	if c.Shell != "" && !filepath.IsAbs(c.Shell) {
+		root.Fail("shell", errors.New("must be a whole path"))
 	}
 	if len(c.Listen) == 0 {
 		root.Fail("listen", errors.New("must name at least one address"))

@@ -61,7 +61,7 @@ func load(f serveFlags, getenv func(string) string) (config, server.Config, erro
 		return conf, server.Config{}, err
 	}
 	return conf, server.Config{
-		Names: conf.Names, HostKey: hostKey, Ring: ring, AcceptEnv: conf.AcceptEnv, Path: conf.Path, Lang: conf.Lang,
+		Names: conf.Names, HostKey: hostKey, Ring: ring, AcceptEnv: conf.AcceptEnv, Path: conf.Path, Shell: conf.Shell, Lang: conf.Lang,
 		RunDir: filepath.Join(p.data, "run"),
 	}, nil
 }

@@ -33,7 +33,7 @@ func daemon(t *testing.T, change func(*server.Config)) client.Config {
 	secret := hmacauth.NewSecret()
 	ring := new(policy.Ring)
 	require.NoError(t, ring.Add(policy.Key{ID: "admin", Secret: secret}))
-	cfg := server.Config{Names: []string{"box"}, HostKey: key, Ring: ring, Grace: time.Second,
+	cfg := server.Config{Names: []string{"box"}, HostKey: key, Ring: ring, Shell: "/bin/sh", Grace: time.Second,
 		HandshakeTimeout: 2 * time.Second, RefuseAfter: -1, RefuseJitter: -1,
 		Params: hmacauth.Params{PingSeconds: 1, PingCount: 1}}
 	if change != nil {

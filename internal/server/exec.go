@@ -60,6 +60,9 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if fail != nil {
 		return nil, none, fail
 	}
+	if s.cfg.Shell != "" {
+		user.Shell = s.cfg.Shell
+	}
 	if start.Subsystem != "" {
 		return nil, none, cannot(fmt.Sprintf("this daemon has no subsystem %q", start.Subsystem))
 	}

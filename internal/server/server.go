@@ -34,6 +34,7 @@ type Config struct {
 	Ring      *policy.Ring    // the keys; replaced by SetRing
 	AcceptEnv []string        // names and globs of variables any client may set
 	Path      string          // PATH of commands; empty: DefaultPath
+	Shell     string          // the shell of all users; empty: each one's own
 	Lang      string          // LANG of commands unless the client sends one; empty: none
 	Log       *logrus.Entry   // nil: nothing is logged
 	Trees     *platform.Trees // nil: probed
