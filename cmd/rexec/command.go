@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"rexec/client"
+	"rexec/internal/inventory"
+	"rexec/internal/invoke"
+	"rexec/internal/sshopt"
+)
+
+// invocation is one command line while it is carried out.
+type invocation struct {
+	std    stdio
+	line   *sshopt.Line
+	opt    options
+	report invoke.Options
+}
+
+// runCommand is rexec [options] [user@]HOST [COMMAND...].
+func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdio) int {
+	inv := invocation{std: std, report: invoke.Options{Stderr: std.err, SSHShape: shape == sshopt.SSH}}
+	line, err := sshopt.Parse(shape, longOptions(), args)
+	if err != nil {
+		return inv.fail(err)
+	}
+	if code, done := inv.alone(line); done {
+		return code
+	}
+	inv.line = line
+	inv.report.Quiet, inv.report.Verbose = line.Quiet(), line.Verbose() > 0
+	if line.LogFile != "" {
+		f, err := os.OpenFile(line.LogFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return inv.fail(fmt.Errorf("option -E: %w", err))
+		}
+		defer f.Close()
+		inv.report.Messages = f
+	}
+	if inv.opt, err = readOptions(line, std); err != nil {
+		return inv.fail(err)
+	}
+	if inv.opt.statusJSON != "" {
+		f, err := openStatus(inv.opt.statusJSON)
+		if err != nil {
+			return inv.fail(fmt.Errorf("option --status-json: %w", err))
+		}
+		defer f.Close()
+		inv.report.Status = f
+	}
+	inv.report.Host = line.Host
+	if line.PrintConfig {
+		return inv.printConfig()
+	}
+	if err := unbuilt(line, std, inv.trace); err != nil {
+		return inv.fail(err)
+	}
+	t, err := inv.target()
+	if err != nil {
+		return inv.fail(err)
+	}
+	return inv.run(ctx, t)
+}
+
+// alone answers the options that need no host.
+func (inv *invocation) alone(line *sshopt.Line) (code int, done bool) {
+	if line.Version {
+		fmt.Fprintln(inv.std.err, versionLine())
+		return 0, true
+	}
+	if _, ok := line.LongLast("version"); ok {
+		fmt.Fprintln(inv.std.out, versionLine())
+		return 0, true
+	}
+	if _, ok := line.LongLast("help"); ok {
+		fmt.Fprint(inv.std.out, helpText)
+		return 0, true
+	}
+	if line.Query != "" {
+		return inv.fail(fmt.Errorf("option -Q %q: there are no algorithms to choose from", line.Query)), true
+	}
+	return 0, false
+}
+
+// printConfig is -G: what other programs ask to find out whether this behaves like ssh.
+func (inv *invocation) printConfig() int {
+	line := inv.line
+	user, host, port := line.User, line.Host, inventory.DefaultPort
+	if hosts, err := openInventory(inv.opt.configDir, inv.std); err == nil {
+		if entry, err := hosts.Find(line.Host); err == nil {
+			if h, p, err := entry.Endpoint(); err == nil {
+				host, port = h, p
+			}
+			if user == "" {
+				user = entry.User
+			}
+		}
+	}
+	if user == "" {
+		user = inv.std.getenv("USER")
+	}
+	if line.HostName != "" {
+		host = line.HostName
+	}
+	if line.Port != 0 {
+		port = line.Port
+	}
+	fmt.Fprintf(inv.std.out, "host %s\nuser %s\nhostname %s\nport %d\n", line.Host, user, host, port)
+	return 0
+}
+
+// unbuilt refuses what the line asks for and nothing here does.
+func unbuilt(line *sshopt.Line, std stdio, trace func(string, ...any)) error {
+	for _, u := range line.Unbuilt() {
+		if u.Fatal {
+			return errors.New(u.String())
+		}
+		trace("%v", u)
+	}
+	switch {
+	case line.NodeSet:
+		return errors.New("node sets and groups are not built yet: name one host")
+	case line.Background:
+		return errors.New("option -f: going into the background is not built yet: leave it to your shell, with &")
+	case line.Terminal == sshopt.TerminalRequest || line.Terminal == sshopt.TerminalForce,
+		line.WantsTerminal(isTerminal(std.in)):
+		return errNoTerminal
+	}
+	return nil
+}
+
+var errNoTerminal = errors.New("no terminal support yet: give a COMMAND without -t, or -T for a shell on pipes")
+
+func (inv *invocation) fail(err error) int {
+	if errors.Is(err, errNoTerminal) {
+		inv.report.Host = ""
+	}
+	return invoke.Fail(err, inv.report)
+}
+
+// trace is a line of the story that -v tells.
+func (inv *invocation) trace(format string, args ...any) {
+	if inv.report.Verbose {
+		inv.warn(format, args...)
+	}
+}
+
+// warn is a line that no failure follows.
+func (inv *invocation) warn(format string, args ...any) {
+	w := inv.report.Messages
+	if w == nil {
+		w = inv.std.err
+	}
+	fmt.Fprintln(w, invoke.Line("rexec: "+fmt.Sprintf(format, args...)))
+}
+
+// run connects and carries it out.
+func (inv *invocation) run(ctx context.Context, t target) int {
+	line := inv.line
+	t.cfg.ConnectTimeout = inv.opt.connectTimeout
+	t.cfg.Ping, t.cfg.PingCount = keepalive(line)
+	t.cfg.Trace = inv.trace
+	signals, restore := catchSignals()
+	defer restore()
+	if line.NoCommand {
+		return inv.stay(ctx, t.cfg, signals)
+	}
+	c := client.New(t.cfg)
+	opt := inv.report
+	opt.Stdout, opt.CloseStdout, opt.Signals = inv.std.out, inv.std.out.Close, signals
+	if !line.NoStdin {
+		opt.Stdin = inv.std.in
+	}
+	code, die := invoke.Run(ctx, func(ctx context.Context) *client.Cmd { return inv.command(ctx, c, t) }, opt)
+	closeSoon(c)
+	if die != nil {
+		dieOf(die)
+	}
+	return code
+}
+
+// command is what the line says is to run.
+func (inv *invocation) command(ctx context.Context, c *client.Client, t target) *client.Cmd {
+	line := inv.line
+	cmd := c.Shell(ctx, "")
+	switch {
+	case inv.opt.argv:
+		cmd.Argv = line.Command
+	case line.Subsystem:
+		cmd.Subsystem = line.RemoteLine()
+	default:
+		cmd.Line = line.RemoteLine()
+	}
+	cmd.Env, cmd.OfferEnv = inv.opt.env, offered(line, inv.std)
+	cmd.Dir, cmd.User = inv.opt.cwd, t.user
+	cmd.Timeout, cmd.Linger = inv.opt.timeout, inv.opt.linger
+	if inv.report.SSHShape {
+		cmd.Linger = client.LingerForever
+	}
+	return cmd
+}
+
+// stay is -N without forwardings: a connection until a signal ends it.
+func (inv *invocation) stay(ctx context.Context, cfg client.Config, signals <-chan os.Signal) int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dialled := make(chan error, 1)
+	var c *client.Client
+	go func() {
+		var err error
+		c, err = client.Dial(ctx, cfg)
+		dialled <- err
+	}()
+	var s os.Signal
+	select {
+	case err := <-dialled:
+		if err != nil {
+			return inv.fail(err)
+		}
+		s = <-signals
+	case s = <-signals:
+		cancel()
+		if err := <-dialled; err != nil {
+			c = nil
+		}
+	}
+	if c != nil {
+		closeSoon(c)
+	}
+	code := invoke.Fail(&invoke.Interrupted{Signal: s}, inv.report)
+	dieOf(s)
+	return code
+}
+
+// closeTime bounds the goodbye to a peer that takes nothing any more.
+const closeTime = time.Second
+
+// closeSoon ends the connection once what was said is written.
+func closeSoon(c *client.Client) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = c.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTime):
+	}
+}
+
+// keepalive is ServerAliveInterval and ServerAliveCountMax as client.Config has them.
+func keepalive(line *sshopt.Line) (ping time.Duration, count int) {
+	const never = 1_000_000
+	ping, count = line.ServerAliveInterval, line.ServerAliveCountMax
+	if count < 0 {
+		count = never
+		if ping > 0 {
+			count = int(min(never, int64(math.MaxInt64/2)/int64(ping)))
+		}
+	}
+	return ping, count
+}

@@ -1,0 +1,23 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// dieOf has this process die of a signal, which a shell's loop takes for its user's wish to stop; an exit code it would
+// not. It returns if that does not happen.
+func dieOf(s os.Signal) {
+	n, ok := s.(syscall.Signal)
+	if !ok {
+		return
+	}
+	signal.Reset(n)
+	if syscall.Kill(os.Getpid(), n) == nil {
+		time.Sleep(time.Second) // the signal may reach another thread first
+	}
+}

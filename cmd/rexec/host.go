@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"rexec/client"
+	"rexec/hmacauth"
+	"rexec/internal/inventory"
+	"rexec/internal/invoke"
+	"rexec/internal/sshopt"
+)
+
+// hostCommand is the client's inventory.
+func hostCommand(std stdio) *cobra.Command {
+	host := &cobra.Command{
+		Use:   "host",
+		Short: "the hosts that this user knows",
+		Args:  words(0, 0, "rexec host add NAME | ls | rm NAME | trust NAME"),
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("want: rexec host add NAME | ls | rm NAME | trust NAME")
+		},
+	}
+	dir := host.PersistentFlags().String("config-dir", "", "the folder with hosts and keys (default REXEC_CONFIG_DIR, else ~/.config/rexec)")
+	open := func() (*inventory.Inventory, error) { return openInventory(*dir, std) }
+	host.AddCommand(
+		&cobra.Command{
+			Use:   "add NAME [-]",
+			Short: "know a host by the token that comes on stdin",
+			Args:  addWords,
+			RunE: func(_ *cobra.Command, args []string) error {
+				inv, err := open()
+				if err != nil {
+					return err
+				}
+				return addHost(inv, args[0], len(args) > 1, std)
+			},
+		},
+		&cobra.Command{
+			Use:   "ls",
+			Short: "list the hosts",
+			Args:  words(0, 0, "rexec host ls"),
+			RunE: func(*cobra.Command, []string) error {
+				inv, err := open()
+				if err != nil {
+					return err
+				}
+				return listHosts(inv, std)
+			},
+		},
+		&cobra.Command{
+			Use:   "rm NAME",
+			Short: "forget a host with its key and pin",
+			Args:  words(1, 1, "rexec host rm NAME"),
+			RunE: func(_ *cobra.Command, args []string) error {
+				inv, err := open()
+				if err != nil {
+					return err
+				}
+				return inv.Remove(args[0])
+			},
+		},
+		&cobra.Command{
+			Use:   "trust NAME",
+			Short: "pin the certificate that a host shows now, after it has proved that it holds the key",
+			Args:  words(1, 1, "rexec host trust NAME"),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				inv, err := open()
+				if err != nil {
+					return err
+				}
+				return trustHost(cmd.Context(), inv, args[0], std)
+			},
+		},
+	)
+	return host
+}
+
+// addWords refuses a token among the words, where the list of processes and the shell's history would show it.
+func addWords(_ *cobra.Command, args []string) error {
+	for _, a := range args {
+		if strings.HasPrefix(a, "rxt") {
+			return errors.New("a token comes on stdin, never as a word, which others can see: rexec host add NAME < FILE; " +
+				"the one given here should be replaced (rexecd key rotate)")
+		}
+	}
+	if len(args) < 1 || len(args) > 2 || len(args) == 2 && args[1] != "-" {
+		return errors.New("want: rexec host add NAME < TOKEN-FILE")
+	}
+	return nil
+}
+
+// maxTokenInput is more than any token, so that something else is told by what it is.
+const maxTokenInput = 64 << 10
+
+func addHost(inv *inventory.Inventory, name string, piped bool, std stdio) error {
+	text, err := readToken(name, piped, std)
+	if err != nil {
+		return err
+	}
+	tok, err := hmacauth.ParseToken(text)
+	if err != nil {
+		return err
+	}
+	if err := inv.Add(name, tok); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.err, "rexec: host %s is known; try: rexec %s true\n", name, name)
+	return nil
+}
+
+// readToken takes all of stdin, or the line that is pasted at a prompt.
+func readToken(name string, piped bool, std stdio) (string, error) {
+	in := io.LimitReader(std.in, maxTokenInput+1)
+	if !piped && isTerminal(std.in) {
+		fmt.Fprintf(std.err, "token for %s, one line: ", invoke.Line(name))
+		text, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the token: %w", err)
+		}
+		return text, nil
+	}
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return "", fmt.Errorf("read the token from stdin: %w", err)
+	}
+	return string(data), nil
+}
+
+func listHosts(inv *inventory.Inventory, std stdio) error {
+	hosts := inv.Hosts()
+	if len(hosts) == 0 {
+		fmt.Fprintln(std.err, "rexec: no host is known: add one with rexec host add NAME < TOKEN-FILE")
+		return nil
+	}
+	tw := tabwriter.NewWriter(std.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tw, "NAME\tADDRESS\tSERVER\tKEY\tUSER\tPIN")
+	for _, h := range hosts {
+		name := strings.Join(append([]string{h.Name + h.Pattern}, h.Aliases...), ",")
+		key, server, pin := "?", h.ServerID, inv.Pin(h.Name)
+		tok, err := inv.Token(h)
+		if err != nil {
+			fmt.Fprintln(std.err, invoke.Line(fmt.Sprintf("rexec: host %s: %v", name, err)))
+		} else {
+			key = tok.KeyID
+			if server == "" {
+				server = tok.ServerID
+			}
+			if pin == nil {
+				pin = tok.Pin
+			}
+		}
+		address := h.String()
+		if h.Pattern != "" && h.Address == "" {
+			address = "" // each host's own
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", name, dash(address), dash(server), key, dash(h.User), shortPin(pin))
+	}
+	return tw.Flush()
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// shortPin is enough to compare by eye.
+func shortPin(pin []byte) string {
+	if len(pin) < 8 {
+		return "-"
+	}
+	return hex.EncodeToString(pin[:8])
+}
+
+// trustHost asks the daemon for its proof over whatever certificate it shows and pins that.
+func trustHost(ctx context.Context, inv *inventory.Inventory, name string, std stdio) error {
+	entry, err := inv.Find(name)
+	if err != nil {
+		return err
+	}
+	tok, err := inv.Token(entry)
+	if err != nil {
+		return err
+	}
+	t, err := locate(entry, tok, &sshopt.Line{})
+	if err != nil {
+		return err
+	}
+	before := inv.Pin(t.name)
+	if before == nil {
+		before = tok.Pin
+	}
+	var seen []byte
+	t.cfg.Pin, t.cfg.Pinned = nil, func(pin [32]byte) { seen = pin[:] }
+	c, err := client.Dial(ctx, t.cfg)
+	if err != nil {
+		return err
+	}
+	defer closeSoon(c)
+	if err := inv.SetPin(t.name, seen); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "%s: the pin was %s and is %s\n", t.name, shortPin(before), shortPin(seen))
+	return nil
+}

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// catchSignals brings INT, TERM and HUP from here on, but for those that whoever started this process wanted ignored
+// (nohup, a script's &).
+func catchSignals() (<-chan os.Signal, func()) {
+	c := make(chan os.Signal, 8)
+	for _, s := range [...]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
+	return c, func() { signal.Stop(c) }
+}

@@ -1,0 +1,220 @@
+// Package invoke is one command with this process's stdio, signals, status file and exit code.
+//
+// It leaves the connection to client, and to its caller where the streams, signals and files come from, what the
+// command is, and dying of a signal. A command's story is told three ways: by the exit code, by one JSON object in the
+// status file, and by at most a line or two on stderr, where the command's own stderr goes too.
+package invoke
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"rexec/client"
+	"rexec/frame"
+)
+
+// Options is what this process has to offer a command.
+type Options struct {
+	Host string // as the user calls it; begins our lines and stands in the status
+
+	Stdin  io.Reader // nil: the command reads from the null device
+	Stdout io.Writer // nil: dropped
+	Stderr io.Writer // nil: dropped
+	// CloseStdout is called when all is written: a full disk may say so only then. nil: nothing to close.
+	CloseStdout func() error
+
+	// Signals brings INT, TERM and HUP as this process gets them; nil: none. Nobody need close it.
+	Signals <-chan os.Signal
+
+	Messages io.Writer // our own lines; nil: Stderr
+	Status   io.Writer // gets one line of JSON at the end, also after a failure of our own; nil: none
+	Quiet    bool      // no warnings and notes; errors are said all the same
+	Verbose  bool      // tell the story
+	SSHShape bool      // what policy refused is 255, as ssh's own failures are
+}
+
+// secondTime is within which a signal that comes twice means: end all of it.
+const secondTime = time.Second
+
+// settleTime is how long a command whose verdict is in may still write its output when a signal asks to stop.
+const settleTime = 100 * time.Millisecond
+
+// Run runs the command that prepare makes, whose context, derived from ctx, also ends when a signal comes before there is
+// a connection. code is this process's exit code. A die that is not nil is a signal that the caller should die of, so
+// that loops of shells stop, after it has cleaned up.
+func Run(ctx context.Context, prepare func(context.Context) *client.Cmd, opt Options) (code int, die os.Signal) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := running{opt: opt, say: opt.sayer(), cmd: prepare(ctx), cancel: cancel}
+	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = opt.Stdin, opt.Stdout, opt.Stderr
+	err := r.run()
+	if opt.CloseStdout != nil {
+		if cerr := opt.CloseStdout(); cerr != nil && !brokenPipe(cerr) && err == nil {
+			err = &client.LocalError{Result: r.cmd.Result(), Err: cerr}
+		}
+	}
+	code = finish(r.outcome(err), opt)
+	var in *Interrupted
+	if errors.As(err, &in) {
+		die = in.Signal
+	}
+	return code, die
+}
+
+// Fail ends an attempt that came to nothing before there was a command: err is said, the status written. It gives the
+// exit code.
+func Fail(err error, opt Options) int { return finish(outcome{err: err}, opt) }
+
+// Interrupted says that a signal to this process ended the attempt.
+type Interrupted struct {
+	Signal os.Signal
+	Err    error // what became of the command; nil: nothing was started
+}
+
+func (e *Interrupted) Error() string {
+	if e.Err == nil {
+		return "interrupted by SIG" + signalName(e.Signal)
+	}
+	return e.Err.Error()
+}
+
+// Unwrap gives what became of the command.
+func (e *Interrupted) Unwrap() error { return e.Err }
+
+// errGaveUp is the result when the user no longer waits for it.
+var errGaveUp = errors.New("gave up waiting for the result")
+
+// running is one command while it runs.
+type running struct {
+	opt    Options
+	say    sayer
+	cmd    *client.Cmd
+	cancel context.CancelCauseFunc
+
+	waited   bool      // Wait returned: the command's Result stands
+	last     os.Signal // that came; nil: none
+	at       time.Time // when it came
+	forward  []string  // names of the signals that were passed on
+	canceled time.Time // when CANCEL was sent; zero: not
+}
+
+// run gives client's error, inside an *Interrupted if this process should die of a signal.
+func (r *running) run() error {
+	if err := r.start(); err != nil {
+		return err
+	}
+	begun := r.cmd.Started()
+	var leave <-chan time.Time
+	for {
+		select {
+		case <-r.cmd.Done():
+			return r.wait()
+		case <-begun:
+			begun = nil
+			r.begun()
+		case s := <-r.opt.Signals:
+			if r.signal(s) && leave == nil {
+				leave = time.After(settleTime)
+			}
+		case <-leave:
+			return &Interrupted{r.last, &client.UnknownError{Err: errGaveUp}}
+		}
+	}
+}
+
+// start connects and sends the command. A signal meanwhile ends that.
+func (r *running) start() error {
+	started := make(chan error, 1)
+	go func() { started <- r.cmd.Start() }()
+	for {
+		select {
+		case err := <-started:
+			if err == nil || r.last == nil {
+				return err
+			}
+			var unknown *client.UnknownError
+			if !errors.As(err, &unknown) {
+				err = nil
+			}
+			return &Interrupted{r.last, err}
+		case s := <-r.opt.Signals:
+			r.last, r.at, r.canceled = s, time.Now(), time.Now()
+			r.cancel(&Interrupted{Signal: s})
+		}
+	}
+}
+
+// wait gives the result, and what a signal had to do with it.
+func (r *running) wait() error {
+	err := r.cmd.Wait()
+	r.waited = true
+	var exit *client.ExitError
+	if r.last == nil || !errors.As(err, &exit) {
+		return err
+	}
+	v := exit.Result.Verdict
+	if v.Kind == frame.Canceled {
+		return &Interrupted{r.last, err}
+	}
+	for _, name := range r.forward {
+		if v.Kind == frame.Signaled && v.Signal == name {
+			return &Interrupted{signalNamed(name, r.last), err}
+		}
+	}
+	return err
+}
+
+// signal passes a signal on; the second within a second ends the whole tree. It reports true if there is nothing left
+// to wait for: the verdict is in, or CANCEL was sent a while ago.
+func (r *running) signal(s os.Signal) (leave bool) {
+	now := time.Now()
+	twice := r.last == s && now.Sub(r.at) <= secondTime
+	r.last, r.at = s, now
+	var err error
+	switch name := signalName(s); {
+	case !r.canceled.IsZero():
+		return now.Sub(r.canceled) > secondTime
+	case twice:
+		r.canceled = now
+		r.say.story("a second SIG%s: the whole tree is to end", name)
+		err = r.cmd.Cancel(cancelReason(name))
+	default:
+		r.say.story("passing SIG%s on", name)
+		r.forward = append(r.forward, name)
+		err = r.cmd.Signal(name)
+	}
+	return errors.Is(err, os.ErrProcessDone)
+}
+
+// begun tells what STARTED said.
+func (r *running) begun() {
+	info := r.cmd.Info()
+	if info == nil {
+		return
+	}
+	r.say.story("session %x runs as process %d on %s, held together by a %v", info.Session, info.Pid, info.OS, info.Containment)
+	if info.Note != "" && !r.opt.Quiet {
+		r.say.line("%s", info.Note)
+	}
+}
+
+// outcome is all that is known at the end.
+func (r *running) outcome(err error) outcome {
+	o := outcome{err: err}
+	var exit *client.ExitError
+	var local *client.LocalError
+	switch {
+	case errors.As(err, &exit):
+		o.result = exit.Result
+	case errors.As(err, &local):
+		o.result = local.Result
+	case r.waited:
+		o.result = r.cmd.Result()
+	default: // given up: the conductor still writes its result
+		o.result.Started = nil
+	}
+	return o
+}

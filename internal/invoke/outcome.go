@@ -1,0 +1,136 @@
+package invoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"rexec/client"
+	"rexec/frame"
+	"rexec/hmacauth"
+	"rexec/session"
+)
+
+// outcome is all that is known when it is over.
+type outcome struct {
+	err    error // nil: it ran and ended with status 0
+	result session.Result
+}
+
+// class says in a word where a failure that is not the command's own happened; empty: nowhere.
+func (o outcome) class() string {
+	var refused *client.RefusedError
+	var connect *client.ConnectError
+	var unknown *client.UnknownError
+	var exit *client.ExitError
+	var interrupted *Interrupted
+	switch {
+	case o.err == nil:
+		return ""
+	case errors.As(o.err, &exit):
+		switch exit.Result.Verdict.Kind {
+		case frame.StartFailed:
+			return "start"
+		case frame.Ended, frame.Disconnected:
+			return "ended"
+		}
+		return ""
+	case errors.As(o.err, &refused):
+		return "refused"
+	case errors.As(o.err, &unknown):
+		return "unknown"
+	case errors.As(o.err, &connect):
+		if connect.Refused || connect.PinChanged || errors.Is(o.err, hmacauth.ErrBadProof) {
+			return "authentication"
+		}
+		return "connect"
+	case errors.As(o.err, &interrupted):
+		return "interrupted"
+	}
+	return "local"
+}
+
+// kind is the verdict's, or what stands in its place where none came.
+func (o outcome) kind() string {
+	if k := o.result.Verdict.Kind; k != 0 {
+		return k.String()
+	}
+	var refused *client.RefusedError
+	var unknown *client.UnknownError
+	switch {
+	case errors.As(o.err, &refused):
+		return frame.Refused.String()
+	case errors.As(o.err, &unknown):
+		return frame.Unknown.String()
+	}
+	return "not_started"
+}
+
+// words are the error line: what happened and what to do next. Empty: the exit code says it all, as with ssh.
+func (o outcome) words() string {
+	var exit *client.ExitError
+	var refused *client.RefusedError
+	var connect *client.ConnectError
+	var unknown *client.UnknownError
+	var interrupted *Interrupted
+	switch {
+	case o.err == nil:
+		return ""
+	case errors.As(o.err, &exit):
+		return verdictWords(exit.Result.Verdict)
+	case errors.As(o.err, &refused):
+		return fmt.Sprintf("refused by the daemon's policy: %s; the limits of a key are shown by rexecd key ls there", refused.Reason)
+	case errors.As(o.err, &unknown):
+		return fmt.Sprintf("the outcome is unknown, the command may have run: %v; look on the host before you run it again", cause(unknown.Err))
+	case errors.As(o.err, &connect):
+		return connectWords(connect)
+	case errors.As(o.err, &interrupted):
+		return "" // whoever sent the signal knows
+	}
+	return o.err.Error()
+}
+
+func verdictWords(v frame.Verdict) string {
+	switch v.Kind {
+	case frame.Exited:
+		if v.Code < 0 || v.Code > 255 {
+			return fmt.Sprintf("the command ended with code %d (0x%X), which does not fit into an exit code", v.Code, uint64(v.Code))
+		}
+	case frame.TimedOut:
+		return "the command ran out of time and was ended with all that it started"
+	case frame.StartFailed:
+		return "cannot start the command: " + v.Reason
+	case frame.Ended, frame.Disconnected:
+		if v.Reason == "" {
+			return "the daemon ended the command"
+		}
+		return "the daemon ended the command: " + v.Reason
+	}
+	return ""
+}
+
+// connectWords are our own where the daemon's answer is one that anybody could have given.
+func connectWords(e *client.ConnectError) string {
+	var refused *hmacauth.RefusedError
+	if !errors.As(e.Err, &refused) {
+		return fmt.Sprintf("cannot connect to %s: %v", e.Address, cause(e.Err))
+	}
+	const unproved = "this answer is not authenticated"
+	switch refused.Code {
+	case hmacauth.RefusalNotAdmitted:
+		return fmt.Sprintf("the daemon at %s did not admit this key (%s): compare rexec host ls here with rexecd key ls there", e.Address, unproved)
+	case hmacauth.RefusalVersion:
+		return fmt.Sprintf("the daemon at %s speaks no version of the protocol that this rexec does (%s): update the older of the two", e.Address, unproved)
+	case hmacauth.RefusalBusy:
+		return fmt.Sprintf("the daemon at %s is busy, or made this address wait after failed attempts (%s): try again in a moment", e.Address, unproved)
+	}
+	return fmt.Sprintf("the daemon at %s refused with code %d (%s): its log says more", e.Address, refused.Code, unproved)
+}
+
+// cause is err without Go's own words.
+func cause(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted")
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+package invoke
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// sayer prints our lines.
+type sayer struct {
+	w       io.Writer
+	host    string
+	verbose bool
+}
+
+func (o Options) sayer() sayer {
+	w := o.Messages
+	if w == nil {
+		w = o.Stderr
+	}
+	if w == nil {
+		w = io.Discard
+	}
+	return sayer{w: w, host: o.Host, verbose: o.Verbose}
+}
+
+// line prints one line, whatever is in it.
+func (s sayer) line(format string, args ...any) {
+	prefix := "rexec: "
+	if s.host != "" {
+		prefix += s.host + ": "
+	}
+	_, _ = io.WriteString(s.w, Line(prefix+fmt.Sprintf(format, args...))+"\n") // who cannot be told, cannot be told
+}
+
+func (s sayer) story(format string, args ...any) {
+	if s.verbose {
+		s.line(format, args...)
+	}
+}
+
+// maxLine bounds what the other side can put on a terminal, in bytes.
+const maxLine = 2048
+
+// Line makes one line, of at most a few thousand bytes, of text that may come from the other side: whatever could move a
+// cursor, reorder the text or end the line is escaped.
+func Line(s string) string {
+	cut := ""
+	if len(s) > maxLine {
+		s, cut = s[:maxLine], "..."
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case r == ' ' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+		s = s[size:]
+	}
+	return b.String() + cut
+}
