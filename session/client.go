@@ -41,7 +41,10 @@ type Client struct {
 	life   context.Context // ends with the conductor; nobody waits for it longer
 	events chan func()     // run by the conductor; never closed
 	open   int             // the conductor's; output lanes not yet read and written to their end
-	failed error           // the conductor's; the stream is over without a verdict to believe
+
+	failed   error         // the conductor's; the stream is over without a verdict to believe
+	hopeless chan struct{} // closed with failed
+	cutShort error         // the conductor's; an output lane ended without EOF
 
 	mu    sync.Mutex // of what follows
 	seq   uint32     // of SIGNAL
@@ -66,7 +69,7 @@ func Start(ctx context.Context, st Stream, s frame.Start, io IO) (*Client, error
 		return nil, err
 	}
 	c := &Client{st: st, io: io, ctx: ctx, stage: waiting, open: 2, begun: make(chan struct{}),
-		finished: make(chan struct{}), events: make(chan func())}
+		finished: make(chan struct{}), hopeless: make(chan struct{}), events: make(chan func())}
 	go c.run(s.NoStdin)
 	return c, nil
 }
@@ -97,7 +100,7 @@ func (c *Client) Wait() (Result, error) {
 
 // Signal sends the signal of that name, without SIG, to the command's group; os.ErrProcessDone once the verdict is in.
 func (c *Client) Signal(name string) error {
-	if err := (frame.Signal{Name: name}).Validate(); err != nil {
+	if err := (frame.Signal{Seq: 1, Name: name}).Validate(); err != nil {
 		return err
 	}
 	return c.send(frame.TypeSignal, func() []byte {
@@ -200,6 +203,10 @@ func (c *Client) message(m message) {
 	if c.stage == judged || c.failed != nil {
 		return // nothing that follows the verdict counts, the loss of the connection neither
 	}
+	if errors.Is(m.err, io.EOF) {
+		c.broken(violation("the daemon closed the stream without VERDICT"))
+		return
+	}
 	if m.err != nil {
 		c.fail(frame.CodeNone, c.meaning(m.err))
 		return
@@ -250,9 +257,6 @@ const maxMessages = 64
 
 // meaning tells the ends of a stream at which certainly nothing ran from the others.
 func (c *Client) meaning(err error) error {
-	if errors.Is(err, io.EOF) {
-		err = violation("the daemon closed the stream without VERDICT")
-	}
 	var reset *frame.StreamError
 	if c.stage == waiting && errors.As(err, &reset) && reset.Remote {
 		switch reset.Code {
@@ -278,6 +282,7 @@ func (c *Client) fail(code frame.Code, err error) {
 		return
 	}
 	c.failed = err
+	close(c.hopeless)
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
@@ -316,6 +321,9 @@ func (c *Client) advance() {
 
 // compare refuses a verdict whose counts are not what came.
 func (c *Client) compare() {
+	if c.cutShort != nil {
+		c.fail(frame.CodeInternal, &UnknownError{c.cutShort})
+	}
 	v := c.result.Verdict
 	for _, l := range [...]struct {
 		lane    uint8

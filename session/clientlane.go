@@ -52,12 +52,16 @@ func (c *Client) deliver(lane uint8, w io.Writer) {
 	for {
 		p, err := c.st.Next(c.life, lane)
 		if err != nil {
-			c.post(func() { c.laneEnded(lane, err) })
+			c.post(func() { c.laneEnded(err) })
 			return
 		}
 		// STARTED comes before the first byte; what comes from a daemon that does not say it reaches nobody.
 		select {
 		case <-c.begun:
+		case <-c.hopeless:
+			if !closed(c.begun) {
+				return
+			}
 		case <-c.life.Done():
 			return
 		}
@@ -81,17 +85,17 @@ func (c *Client) deliver(lane uint8, w io.Writer) {
 	}
 }
 
-// laneEnded is an output lane that gives nothing more. One that ends without EOF has no verdict to come.
-func (c *Client) laneEnded(lane uint8, err error) {
+// laneEnded is an output lane that gives nothing more. That the whole stream ended is Recv's to say, because messages
+// that came before may still stand there; what this lane alone did wrong, nobody else says.
+func (c *Client) laneEnded(err error) {
 	if err == io.EOF || errors.Is(err, frame.ErrStopped) {
 		return
 	}
-	code := frame.CodeNone
-	var reset *frame.StreamError
-	if errors.As(err, &reset) && !reset.Remote {
-		code = reset.Code
+	var own *frame.StreamError
+	if errors.As(err, &own) && !own.Remote {
+		c.fail(own.Code, &UnknownError{err})
 	}
-	c.fail(code, c.meaning(err))
+	c.cutShort = err
 }
 
 func (c *Client) stoppedLane(lane uint8) {

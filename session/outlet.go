@@ -111,16 +111,20 @@ func (o *outlet) probe() {
 // cutNow fixes what is still to be delivered: what the source holds at this moment.
 func (o *outlet) cutNow() error {
 	if err := o.src.SetReadDeadline(longAgo); err != nil {
+		if o.ended.Load() {
+			return nil // and closed
+		}
 		o.held.Store(true)
 		o.close()
 		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var err error
-	if !o.ended.Load() {
-		o.left, err = o.src.Pending()
+	if o.ended.Load() {
+		return nil
 	}
+	var err error
+	o.left, err = o.src.Pending()
 	o.cut = true
 	o.wasCut.Broadcast()
 	return errors.Join(err, o.src.SetReadDeadline(time.Time{}))

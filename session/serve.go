@@ -299,6 +299,9 @@ func (s *server) run(ctx context.Context) {
 
 // message is one of the client's while the command lives.
 func (s *server) message(m message) {
+	if errors.Is(m.err, io.EOF) {
+		m.err = &frame.StreamError{Code: frame.CodeProtocol, Text: "the client closed the stream before the verdict"}
+	}
 	if m.err != nil {
 		s.viewerLost(m.err)
 		return
@@ -466,7 +469,7 @@ func (s *server) viewerLost(why error) {
 	case errors.As(why, &reset) && reset.Remote: // RESET is CANCEL without a verdict
 		s.end(frame.Canceled, why.Error())
 		return
-	case reset != nil || errors.Is(why, io.EOF): // the client broke a rule
+	case reset != nil: // the client broke a rule
 		s.end(frame.Ended, why.Error())
 		return
 	}
