@@ -107,7 +107,7 @@ func (c *Conn) fill(b *batchBuffer, batch int) ([]byte, next) {
 		c.ready[n] = nil
 		c.ready = c.ready[:n]
 		l.queued = false
-		buf = c.appendData(b, buf, l)
+		buf = c.appendData(b, buf, l, uint64(min(int(c.cfg.MaxFrame), batch)))
 		if l.due() {
 			c.schedule(l)
 		}
@@ -118,13 +118,12 @@ func (c *Conn) fill(b *batchBuffer, batch int) ([]byte, next) {
 	}
 }
 
-// appendData puts one frame of the lane behind buf: DATA, or its EOF.
-func (c *Conn) appendData(b *batchBuffer, buf []byte, l *sendLane) []byte {
+// appendData puts one frame of the lane behind buf: DATA of up to most bytes, or its EOF.
+func (c *Conn) appendData(b *batchBuffer, buf []byte, l *sendLane, most uint64) []byte {
 	if !l.due() {
 		return buf
 	}
-	n := min(l.buf.end, l.limit) - l.sent
-	n = min(n, uint64(c.cfg.MaxFrame))
+	n := min(min(l.buf.end, l.limit)-l.sent, most)
 	buf = b.grow(buf, int(n)+2*frame.HeaderSize+8)
 	if n > 0 {
 		buf = frame.Header{Length: uint32(n), Type: frame.TypeData, Lane: l.id, Stream: l.stream.id}.Append(buf)
