@@ -65,7 +65,7 @@ func rootCommand(std stdio) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, initCommand(std))
+	root.AddCommand(serve, initCommand(std), tryCommand(std))
 	return root
 }
 
