@@ -231,6 +231,8 @@ func (c *Client) message(m message) {
 			c.broken(violation("VERDICT %v while %v", v.Kind, c.stage))
 		case !closed(c.st.EOFSeen(frame.LaneOut)) || !closed(c.st.EOFSeen(frame.LaneErr)):
 			c.broken(violation("VERDICT before the outputs' EOF"))
+		case !v.Kind.Ran() && c.st.Received(frame.LaneOut)+c.st.Received(frame.LaneErr) > 0:
+			c.broken(violation("VERDICT %v, and yet it printed", v.Kind))
 		default:
 			c.result.Verdict = v
 			c.mu.Lock()

@@ -6,8 +6,12 @@ import (
 	"rexec/frame"
 )
 
-// pollTime is how often a tree that was asked to end is looked at once its leader is gone.
-const pollTime = 20 * time.Millisecond
+// A tree that was asked to end is looked at once its leader is gone: pollFirst later, then in intervals that double up
+// to pollTime, because a look may cost a walk through every process there is.
+const (
+	pollFirst = 5 * time.Millisecond
+	pollTime  = 160 * time.Millisecond
+)
 
 // end ends the tree. It is the first reason that counts, and none once the leader ended by itself; a tree that is being
 // ended already goes on as it was.
@@ -55,7 +59,8 @@ func (s *server) advanceEnding() {
 		return
 	}
 	if spent := s.step == forced && s.grace.t == nil; !spent && s.p.Survivors() > 0 {
-		s.poll.set(pollTime)
+		s.pollNext = min(max(2*s.pollNext, pollFirst), pollTime)
+		s.poll.set(s.pollNext)
 		return
 	}
 	s.endingOver()
@@ -67,6 +72,8 @@ func (s *server) graceOver() {
 		s.report("kill", s.second())
 		s.step.move(forced)
 		s.grace.set(settleTime)
+		s.poll.off() // look at once
+		s.pollNext = 0
 		// Behind that, advanceEnding gives up on whoever lives on. A leader that does waits in the kernel, and nothing
 		// but its end can be waited for.
 	}

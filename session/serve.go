@@ -65,7 +65,7 @@ func Serve(ctx context.Context, st Stream, cfg Config) frame.Verdict {
 	life, end := context.WithCancel(context.Background())
 	s := &server{st: st, cfg: cfg, phase: opening, step: noStep, life: life,
 		msgs: make(chan message), exited: make(chan exit, 1), events: make(chan func()),
-		ctxDone: ctx.Done(), streamDone: st.Context().Done()}
+		ctxDone: ctx.Done()}
 	s.group.Go(s.receive)
 	defer s.group.Wait()
 	defer end()
@@ -103,14 +103,15 @@ type server struct {
 	grace   alarm // between the steps of an ending, and behind the last
 	poll    alarm // looks whether the tree is empty: no kernel tells of a process group
 
-	life       context.Context // ends when Serve does; nobody waits for the conductor longer
-	group      sync.WaitGroup
-	msgs       chan message // never closed
-	exited     chan exit    // one, from the waiter; never closed
-	events     chan func()  // run by the conductor; never closed
-	inDone     chan struct{}
-	ctxDone    <-chan struct{}
-	streamDone <-chan struct{}
+	pollNext time.Duration
+
+	life    context.Context // ends when Serve does; nobody waits for the conductor longer
+	group   sync.WaitGroup
+	msgs    chan message // never closed
+	exited  chan exit    // one, from the waiter; never closed
+	events  chan func()  // run by the conductor; never closed
+	inDone  chan struct{}
+	ctxDone <-chan struct{}
 }
 
 type message struct {
@@ -290,9 +291,6 @@ func (s *server) run(ctx context.Context) {
 		case <-s.ctxDone:
 			s.ctxDone = nil
 			s.contextEnded(context.Cause(ctx))
-		case <-s.streamDone:
-			s.streamDone = nil
-			s.viewerLost(context.Cause(s.st.Context()))
 		}
 	}
 }
@@ -450,7 +448,8 @@ func (s *server) contextEnded(cause error) {
 	s.viewerLost(cause)
 }
 
-// viewerLost is the end of the stream before its time, or, once the verdict is out, simply its end.
+// viewerLost is the end of the stream before its time, or, once the verdict is out, simply its end. It is Recv that
+// tells of it and not the stream's context, so that a CANCEL just before is not overtaken.
 func (s *server) viewerLost(why error) {
 	if s.lost {
 		return
