@@ -70,7 +70,7 @@ func echo(t *testing.T, size, cut int, seed uint64) (broken string, whole bool) 
 	a, b := duplexes()
 	left := cut
 	rnd := rand.New(rand.NewPCG(seed, uint64(cut)))
-	c, d := bothOver(&flaky{duplex: a, rnd: rnd, left: &left}, &flaky{duplex: b, rnd: rand.New(rand.NewPCG(seed, 1)), left: new(1 << 40)}, Config{}, Config{})
+	c, d := bothOver(&flaky{duplex: a, rnd: rnd, left: &left}, &flaky{duplex: b, rnd: rand.New(rand.NewPCG(seed, 1)), left: new(1 << 30)}, Config{}, Config{})
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	cs, err := c.Open(frame.KindExec, [2]uint64{65536, 0}, false)
