@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// bin is the folder of the two programs, built once for all tests.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
+
+func withPrograms(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rexec-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "rexec/cmd/rexec", "rexec/cmd/rexecd")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build the programs:", err)
+		return 1
+	}
+	bin = dir
+	return m.Run()
+}
+
+// program is a client's and a daemon's set-up in folders of their own, with the daemon running.
+type program struct {
+	t      *testing.T
+	state  string // of the daemon
+	config string // of the client
+	port   int
+	daemon *exec.Cmd
+	log    *syncBuffer
+}
+
+// start sets both up as the README says and starts the daemon; config are further lines of rexecd.toml. The shell of
+// all users is sh, so that nobody's dot files are read.
+func start(t *testing.T, config ...string) *program {
+	t.Helper()
+	p := &program{t: t, state: filepath.Join(t.TempDir(), "state"), config: t.TempDir(), port: freePort(t)}
+	token, err := p.command("rexecd", "init", "--name", "box", "--listen", fmt.Sprintf("127.0.0.1:%d", p.port), "--state", p.state).Output()
+	require.NoError(t, err)
+	f, err := os.OpenFile(filepath.Join(p.state, "rexecd.toml"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = fmt.Fprintln(f, strings.Join(append([]string{`shell = "/bin/sh"`}, config...), "\n"))
+	require.NoError(t, errors.Join(err, f.Close()))
+	add := p.command("rexec", "host", "add", "box")
+	add.Stdin = bytes.NewReader(token)
+	out, err := add.CombinedOutput()
+	require.NoError(t, err, string(out))
+	p.serve()
+	t.Cleanup(p.stop)
+	return p
+}
+
+// serve starts the daemon and waits until it listens.
+func (p *program) serve() {
+	p.t.Helper()
+	p.log = &syncBuffer{}
+	p.daemon = p.command("rexecd", "serve", "--state", p.state)
+	p.daemon.Stderr = p.log
+	require.NoError(p.t, p.daemon.Start())
+	require.Eventually(p.t, func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.port))
+		if err != nil {
+			return false
+		}
+		_ = c.Close()
+		return true
+	}, 20*time.Second, 5*time.Millisecond, "the daemon does not listen: %s", p.log)
+}
+
+// stop ends the daemon as an administrator would; it must then exit with 0.
+func (p *program) stop() {
+	if p.daemon == nil {
+		return
+	}
+	_ = p.daemon.Process.Signal(syscall.SIGTERM)
+	err := p.daemon.Wait()
+	p.daemon = nil
+	require.NoError(p.t, err, p.log.String())
+}
+
+// kill ends the daemon with -9.
+func (p *program) kill() {
+	p.t.Helper()
+	require.NoError(p.t, p.daemon.Process.Kill())
+	_ = p.daemon.Wait()
+	p.daemon = nil
+}
+
+// command is one of our programs with the client's folder and a small environment.
+func (p *program) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(bin, name), args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.config, "XDG_CONFIG_HOME=" + p.config, "LANG=C.UTF-8"}
+	return cmd
+}
+
+// rexec is the client with arguments.
+func (p *program) rexec(args ...string) *exec.Cmd { return p.command("rexec", args...) }
+
+// outcome is what a shell sees of a program.
+type outcome struct {
+	stdout, stderr string
+	code           int    // 128+n where it died of a signal
+	signal         string // what it died of
+}
+
+// run runs cmd with stdin to its end.
+func (p *program) run(cmd *exec.Cmd, stdin string) outcome {
+	p.t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if cmd.Stdin == nil {
+		cmd.Stdin = strings.NewReader(stdin)
+	}
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(p.t, err)
+	}
+	o := outcome{stdout: out.String(), stderr: errs.String(), code: cmd.ProcessState.ExitCode()}
+	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		o.code, o.signal = 128+int(ws.Signal()), ws.Signal().String()
+	}
+	return o
+}
+
+// freePort is one that was free a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// syncBuffer is a bytes.Buffer that a process writes while a test reads.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
