@@ -126,7 +126,7 @@ func TestThePeersCloseIsAnsweredAtOnce(t *testing.T) {
 
 func TestIdsAreUsedAgainOnlyBehindBothEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		c, d := both(Config{}, Config{})
+		c, d := both(Config{}, Config{Streams: 2})
 		kept, _ := openBoth(t, c, d, 0) // id 1 stays
 		c.mu.Lock()
 		c.nextID = 65535 - 2*50

@@ -258,3 +258,11 @@ func TestTakeQueuedGivesAFirstFlightOrLeavesItForRun(t *testing.T) {
 		peer.hangUp(ours)
 	})
 }
+
+func TestNothingIsOpenedBehindTheEnd(t *testing.T) {
+	c := New(Config{Role: Daemon, Accept: takeAll})
+	c.Abort(io.ErrNoProgress)
+	o := openFrame(1)
+	assert.ErrorIs(t, c.onMessage(frame.ParseHeader(o), o[frame.HeaderSize:]), io.ErrNoProgress)
+	assert.Zero(t, c.Streams())
+}

@@ -23,6 +23,7 @@ func TestLanesInFlowTakeTurns(t *testing.T) {
 		require.NoError(t, err)
 		small, err := ours.Accept(t.Context())
 		require.NoError(t, err)
+		synctest.Wait() // the writer hangs in its first Write until somebody reads
 		for _, lane := range []uint8{2, 3} {
 			_, err := bulk.Write(lane, make([]byte, 4<<20))
 			require.NoError(t, err)

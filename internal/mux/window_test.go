@@ -99,7 +99,7 @@ func TestASlowReaderKeepsASmallWindow(t *testing.T) {
 
 func TestAGenerousPeerCannotMakeUsBufferBeyondTheBudget(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const streams, budget = 10, 3 << 20
+		const streams, budget, ring = 10, 3 << 20, 256 << 10
 		shared := NewBudget(budget)
 		a, b := duplexes()
 		ours := run(New(Config{Role: Daemon, Accept: takeAll, Memory: shared}), a)
@@ -121,8 +121,8 @@ func TestAGenerousPeerCannotMakeUsBufferBeyondTheBudget(t *testing.T) {
 			held += s.send[2].buf.held() + s.send[3].buf.held()
 		}
 		ours.mu.Unlock()
-		assert.LessOrEqual(t, held, uint64(2*streams*defaultRing+budget))
-		assert.Greater(t, held, uint64(2*streams*defaultRing), "what the budget has is used")
+		assert.LessOrEqual(t, held, uint64(2*streams*ring+budget))
+		assert.Greater(t, held, uint64(2*streams*ring), "what the budget has is used")
 		assert.LessOrEqual(t, shared.Used(), int64(budget))
 		ours.Abort(nil)
 		<-ours.done
