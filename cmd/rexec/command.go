@@ -129,17 +129,12 @@ func unbuilt(line *sshopt.Line, std stdio, trace func(string, ...any)) error {
 		return errors.New("option -f: going into the background is not built yet: leave it to your shell, with &")
 	case line.Terminal == sshopt.TerminalRequest || line.Terminal == sshopt.TerminalForce,
 		line.WantsTerminal(isTerminal(std.in)):
-		return errNoTerminal
+		return errors.New("no terminal support yet: give a COMMAND without -t, or -T for a shell on pipes")
 	}
 	return nil
 }
 
-var errNoTerminal = errors.New("no terminal support yet: give a COMMAND without -t, or -T for a shell on pipes")
-
 func (inv *invocation) fail(err error) int {
-	if errors.Is(err, errNoTerminal) {
-		inv.report.Host = ""
-	}
 	return invoke.Fail(err, inv.report)
 }
 

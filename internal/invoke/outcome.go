@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"syscall"
 
 	"rexec/client"
 	"rexec/frame"
@@ -67,7 +69,7 @@ func (o outcome) kind() string {
 }
 
 // words are the error line: what happened and what to do next. Empty: the exit code says it all, as with ssh.
-func (o outcome) words() string {
+func (o outcome) words(host string) string {
 	var exit *client.ExitError
 	var refused *client.RefusedError
 	var connect *client.ConnectError
@@ -79,11 +81,11 @@ func (o outcome) words() string {
 	case errors.As(o.err, &exit):
 		return verdictWords(exit.Result.Verdict)
 	case errors.As(o.err, &refused):
-		return fmt.Sprintf("refused by the daemon's policy: %s; the limits of a key are shown by rexecd key ls there", refused.Reason)
+		return fmt.Sprintf("refused by the daemon's policy: %s", refused.Reason)
 	case errors.As(o.err, &unknown):
 		return fmt.Sprintf("the outcome is unknown, the command may have run: %v; look on the host before you run it again", cause(unknown.Err))
 	case errors.As(o.err, &connect):
-		return connectWords(connect)
+		return connectWords(connect, host)
 	case errors.As(o.err, &interrupted):
 		return "" // whoever sent the signal knows
 	}
@@ -110,21 +112,34 @@ func verdictWords(v frame.Verdict) string {
 }
 
 // connectWords are our own where the daemon's answer is one that anybody could have given.
-func connectWords(e *client.ConnectError) string {
+func connectWords(e *client.ConnectError, host string) string {
 	var refused *hmacauth.RefusedError
-	if !errors.As(e.Err, &refused) {
-		return fmt.Sprintf("cannot connect to %s: %v", e.Address, cause(e.Err))
+	var dns *net.DNSError
+	switch {
+	case e.PinChanged:
+		return fmt.Sprintf("what answers at %s shows another certificate than the pinned one: somebody may stand in between; "+
+			"only if you know that the daemon was set up anew: rexec host trust %s", e.Address, host)
+	case errors.As(e.Err, &refused):
+		return refusedWords(refused.Code, e.Address)
+	case errors.As(e.Err, &dns):
+		return fmt.Sprintf("cannot connect to %s: the name %q is not known here: compare the address with rexec host ls, or say -o HostName=ADDRESS", e.Address, dns.Name)
+	case errors.Is(e.Err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("cannot connect to %s: nobody listens there: see that rexecd runs, and on this port", e.Address)
 	}
+	return fmt.Sprintf("cannot connect to %s: %v", e.Address, cause(e.Err))
+}
+
+func refusedWords(code hmacauth.Refusal, address string) string {
 	const unproved = "this answer is not authenticated"
-	switch refused.Code {
+	switch code {
 	case hmacauth.RefusalNotAdmitted:
-		return fmt.Sprintf("the daemon at %s did not admit this key (%s): compare rexec host ls here with rexecd key ls there", e.Address, unproved)
+		return fmt.Sprintf("the daemon at %s did not admit this key (%s): compare rexec host ls here with rexecd key ls there", address, unproved)
 	case hmacauth.RefusalVersion:
-		return fmt.Sprintf("the daemon at %s speaks no version of the protocol that this rexec does (%s): update the older of the two", e.Address, unproved)
+		return fmt.Sprintf("the daemon at %s speaks no version of the protocol that this rexec does (%s): update the older of the two", address, unproved)
 	case hmacauth.RefusalBusy:
-		return fmt.Sprintf("the daemon at %s is busy, or made this address wait after failed attempts (%s): try again in a moment", e.Address, unproved)
+		return fmt.Sprintf("the daemon at %s is busy, or made this address wait after failed attempts (%s): try again in a moment", address, unproved)
 	}
-	return fmt.Sprintf("the daemon at %s refused with code %d (%s): its log says more", e.Address, refused.Code, unproved)
+	return fmt.Sprintf("the daemon at %s refused, saying %v (%s): its log says more", address, code, unproved)
 }
 
 // cause is err without Go's own words.

@@ -41,7 +41,7 @@ func (o outcome) status(host string, exit int) status {
 		Host: host, Kind: o.kind(), Signal: v.Signal, Core: v.Core,
 		BytesIn: v.In, BytesOut: o.result.Out, BytesErr: o.result.Err, Held: held(v.Held), Survivors: v.Survivors,
 		WallUS: v.Wall, UserUS: v.User, SystemUS: v.System, PeakBytes: v.Peak,
-		ErrorClass: o.class(), Error: o.words(), Exit: exit,
+		ErrorClass: o.class(), Error: o.words(host), Exit: exit,
 	}
 	if v.Kind == frame.Exited || v.Kind == frame.StartFailed {
 		s.Code = &v.Code
@@ -66,8 +66,11 @@ func held(h frame.Held) []string {
 // finish says what is to be said, writes the status and gives the exit code.
 func finish(o outcome, opt Options) int {
 	say := opt.sayer()
+	if o.class() == "local" && o.result.Verdict.Kind == 0 {
+		say.host = "" // it is not the host's doing
+	}
 	code := ExitCode(o.err, opt.SSHShape)
-	if words := o.words(); words != "" {
+	if words := o.words(opt.Host); words != "" {
 		say.line("%s", words)
 	}
 	if v := o.result.Verdict; v.Kind != 0 {
