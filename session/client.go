@@ -203,7 +203,7 @@ func (c *Client) message(m message) {
 	if c.stage == judged || c.failed != nil {
 		return // nothing that follows the verdict counts, the loss of the connection neither
 	}
-	if errors.Is(m.err, io.EOF) {
+	if m.err == io.EOF {
 		c.broken(violation("the daemon closed the stream without VERDICT"))
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -292,6 +293,7 @@ var lost = map[string]struct {
 	kind frame.Kind
 }{
 	"connection lost": {func(_ *Client, d *daemon) { d.w.lose(syscall.ECONNRESET) }, frame.Disconnected},
+	"client killed":   {func(_ *Client, d *daemon) { d.w.lose(io.EOF) }, frame.Disconnected},
 	"context ended":   {func(_ *Client, d *daemon) { d.cancel(errors.New("connection closed")) }, frame.Disconnected},
 	"reset":           {func(_ *Client, d *daemon) { d.w.client.Reset(frame.CodeCanceled, "bye") }, frame.Canceled},
 	"broke a rule":    {func(_ *Client, d *daemon) { d.w.daemon.inject(frame.TypeStart, nil) }, frame.Ended},

@@ -297,7 +297,7 @@ func (s *server) run(ctx context.Context) {
 
 // message is one of the client's while the command lives.
 func (s *server) message(m message) {
-	if errors.Is(m.err, io.EOF) {
+	if m.err == io.EOF {
 		m.err = &frame.StreamError{Code: frame.CodeProtocol, Text: "the client closed the stream before the verdict"}
 	}
 	if m.err != nil {
