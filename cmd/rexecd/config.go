@@ -18,6 +18,7 @@ import (
 type config struct {
 	Names     []string // names: the server ids this daemon goes by
 	Listen    []string // listen: addresses
+	Advertise string   // advertise: the address clients dial; empty: the first of listen
 	AcceptEnv []string // accept_env: names and globs of variables any client may set
 	Path      string   // path: PATH of commands
 	Shell     string   // shell: the shell of all users, instead of each one's own
@@ -41,6 +42,7 @@ func readConfig(path string) (config, error) {
 	root := doc.Root
 	c.Names = root.Texts("names")
 	c.Listen = root.Texts("listen")
+	c.Advertise = root.Text("advertise")
 	c.AcceptEnv = root.Texts("accept_env")
 	c.Path = root.Text("path")
 	c.Shell = root.Text("shell")
@@ -51,6 +53,11 @@ func readConfig(path string) (config, error) {
 	for _, n := range c.Names {
 		if err := hmacauth.ValidateID("name", n); err != nil {
 			root.Fail("names", err)
+		}
+	}
+	if c.Advertise != "" {
+		if _, _, err := listenAddress(c.Advertise); err != nil {
+			root.Fail("advertise", err)
 		}
 	}
 	if c.Shell != "" && !filepath.IsAbs(c.Shell) {

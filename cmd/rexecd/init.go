@@ -90,6 +90,9 @@ func initialize(f initFlags, std stdio) error {
 		return err
 	}
 	conf := fmt.Sprintf("names = [%q]\nlisten = [%q]\n", f.name, net.JoinHostPort(host, strconv.Itoa(port)))
+	if f.advertise != "" {
+		conf += fmt.Sprintf("advertise = %q\n", f.advertise)
+	}
 	if err := writeState(p, conf, ring.Encode(), hostKey); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func rootCommand(std stdio) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, initCommand(std), tryCommand(std))
+	root.AddCommand(serve, initCommand(std), tryCommand(std), keyCommand(std), checkCommand(std), reloadCommand(std), statusCommand(std))
 	return root
 }
 

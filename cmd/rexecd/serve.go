@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -33,20 +34,29 @@ func serveCommand(std stdio) *cobra.Command {
 		Args:  noWords,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, std) },
 	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *serveFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.state, "state", "", "the folder for all files of this daemon")
 	cmd.Flags().StringVar(&f.config, "config", "", "the configuration (default: rexecd.toml in the daemon's folder)")
-	return cmd
+}
+
+func (f serveFlags) paths(getenv func(string) string) (paths, error) {
+	p, err := locate(f.state, getenv)
+	if err == nil && f.config != "" {
+		dir := filepath.Dir(f.config)
+		p.config, p.ring, p.hostKey = f.config, filepath.Join(dir, "keyring.toml"), filepath.Join(dir, "host.key")
+	}
+	return p, err
 }
 
 // load reads everything a daemon starts from.
 func load(f serveFlags, getenv func(string) string) (config, server.Config, error) {
-	p, err := locate(f.state, getenv)
+	p, err := f.paths(getenv)
 	if err != nil {
 		return config{}, server.Config{}, err
-	}
-	if f.config != "" {
-		dir := filepath.Dir(f.config)
-		p.config, p.ring, p.hostKey = f.config, filepath.Join(dir, "keyring.toml"), filepath.Join(dir, "host.key")
 	}
 	conf, err := readConfig(p.config)
 	if err != nil {
@@ -86,6 +96,33 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	if err != nil {
 		return err
 	}
+	reload := func() (any, error) {
+		_, next, err := load(f, std.getenv)
+		if err != nil {
+			log.WithError(err).Error("not reloaded: the daemon goes on as before")
+			return nil, err
+		}
+		s.SetRing(next.Ring)
+		log.WithField("keys", len(next.Ring.Keys())).Info("reloaded")
+		return nil, nil
+	}
+	p, err := f.paths(std.getenv)
+	if err != nil {
+		return err
+	}
+	control, err := listenControl(p)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	go serveControl(control, map[string]func() (any, error){
+		"reload": reload,
+		"status": func() (any, error) { return s.Status(), nil },
+	})
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
 	var listeners []net.Listener
 	for _, a := range conf.Listen {
 		host, port, err := listenAddress(a)
@@ -108,11 +145,17 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	}
 	var failed error
 	running := len(listeners)
-	select {
-	case <-ctx.Done():
-		log.Info("shutting down")
-	case failed = <-ended:
-		running--
+	for done := false; !done; {
+		select {
+		case <-hup:
+			_, _ = reload() // its failure is in the log
+		case <-ctx.Done():
+			log.Info("shutting down")
+			done = true
+		case failed = <-ended:
+			running--
+			done = true
+		}
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()

@@ -55,7 +55,11 @@ type program struct {
 // all users is sh, so that nobody's dot files are read.
 func start(t *testing.T, config ...string) *program {
 	t.Helper()
-	p := &program{t: t, state: filepath.Join(t.TempDir(), "state"), config: t.TempDir(), port: freePort(t)}
+	// A socket's path is short (unix(7)), t.TempDir's is not.
+	short, err := os.MkdirTemp("", "rx")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(short)) })
+	p := &program{t: t, state: filepath.Join(short, "state"), config: t.TempDir(), port: freePort(t)}
 	token, err := p.command("rexecd", "init", "--name", "box", "--listen", fmt.Sprintf("127.0.0.1:%d", p.port), "--state", p.state).Output()
 	require.NoError(t, err)
 	f, err := os.OpenFile(filepath.Join(p.state, "rexecd.toml"), os.O_APPEND|os.O_WRONLY, 0)

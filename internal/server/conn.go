@@ -49,6 +49,7 @@ func (s *Server) serveConn(nc net.Conn) {
 	}
 	s.mu.Unlock()
 	if err != nil {
+		s.refused.Add(1)
 		logHandshake(log, err)
 		return
 	}

@@ -44,6 +44,9 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 	}
 	session.Serve(ctx, st, cfg)
 	r.entry.end()
+	for _, t := range r.timers {
+		t.Stop()
+	}
 	s.sess.remove(r)
 }
 
@@ -113,10 +116,12 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 		s.log.WithError(err).WithField("pid", p.Pid()).Warn("cannot record a command; a killed daemon would find it by its environment")
 	}
 	if grant.MaxDuration > 0 {
-		time.AfterFunc(grant.MaxDuration, func() {
-			r.end(&session.EndError{Reason: fmt.Sprintf("key %q allows %v a session", r.Key, grant.MaxDuration)})
-		})
+		r.endAfter(grant.MaxDuration, fmt.Sprintf("key %q allows a session %v", r.Key, grant.MaxDuration))
 	}
+	if !grant.Until.IsZero() {
+		r.endAfter(time.Until(grant.Until), fmt.Sprintf("key %q expired", r.Key))
+	}
+	s.started.Add(1)
 	started.Pid = int64(p.Pid())
 	started.Containment = containment(p.Containment())
 	s.log.WithFields(logrus.Fields{"remote": l.Remote.String(), "key": r.Key, "session": r.name(), "user": user.Name, "pid": p.Pid()}).Info("command started")

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,12 @@ type record struct {
 	Began   time.Time
 	end     context.CancelCauseFunc
 	entry   *entry // in the run folder; nil: none
+	timers  []*time.Timer
+}
+
+// endAfter ends the session when d has passed; the timers are stopped by whoever serves it.
+func (r *record) endAfter(d time.Duration, reason string) {
+	r.timers = append(r.timers, time.AfterFunc(d, func() { r.end(&session.EndError{Reason: reason}) }))
 }
 
 func (r *record) name() string { return hex.EncodeToString(r.ID[:]) }
@@ -54,13 +61,27 @@ func (g *registry) count(key string) int {
 	return n
 }
 
+// len is how many there are.
+func (g *registry) len() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.sessions)
+}
+
+// end ends the sessions of keys for a reason; keys nil: all.
+func (g *registry) end(reason string, keys []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, r := range g.sessions {
+		if keys == nil || slices.Contains(keys, r.Key) {
+			r.end(&session.EndError{Reason: reason})
+		}
+	}
+}
+
 // end ends every session for a reason, and every connection.
 func (s *Server) end(reason string) {
-	s.sess.mu.Lock()
-	for _, r := range s.sess.sessions {
-		r.end(&session.EndError{Reason: reason})
-	}
-	s.sess.mu.Unlock()
+	s.sess.end(reason, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for l := range s.links {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -69,7 +70,10 @@ type Server struct {
 	cancel context.CancelCauseFunc
 	conns  sync.WaitGroup // a connection each
 	sess   registry
-	spool  spool
+	since  time.Time
+
+	refused, started atomic.Uint64
+	spool            spool
 
 	mu        sync.Mutex
 	closed    bool
@@ -136,6 +140,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.ring.Store(cfg.Ring)
+	s.since = time.Now()
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.sess.sessions = make(map[string]*record)
 	return s, nil
@@ -145,8 +150,41 @@ type nowhere struct{}
 
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
-// SetRing puts another key ring in place; it holds from the next proof and the next request on.
-func (s *Server) SetRing(r *policy.Ring) { s.ring.Store(r) }
+// SetRing puts another key ring in place; it holds from the next proof and the next request on. What runs with a key
+// that is not good any more ends.
+func (s *Server) SetRing(r *policy.Ring) {
+	old := s.ring.Swap(r)
+	ended := policy.Ended(old, r, time.Now())
+	if len(ended) == 0 {
+		return
+	}
+	s.sess.end("the key was removed", ended)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.links {
+		if slices.Contains(ended, l.Peer.KeyID) {
+			l.GoAway(frame.CodeRefused, "the key was removed")
+		}
+	}
+}
+
+// Status is what a daemon can say of itself.
+type Status struct {
+	Since       time.Time // when it was made
+	Connections int       // proved ones
+	Unproved    int       // in the handshake
+	Refused     uint64    // handshakes that did not come through, so far
+	Sessions    int       // running now
+	Started     uint64    // so far
+}
+
+// Status says how things stand.
+func (s *Server) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Status{Since: s.since, Connections: len(s.links), Unproved: len(s.pending), Refused: s.refused.Load(),
+		Sessions: s.sess.len(), Started: s.started.Load()}
+}
 
 // Serve accepts connections from l until the server is shut down, and then returns ErrServerClosed. A failing Accept
 // that can pass (EMFILE and the like) is waited out, up to a second at a time.

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// The running daemon listens on a Unix socket in its data folder, which only its owner may enter. A request is one word
+// on a line, the answer one JSON object on a line.
+
+// controlTime bounds a conversation with the running daemon.
+const controlTime = 30 * time.Second
+
+// controlAnswer is what the daemon says; Error empty: it was done.
+type controlAnswer struct {
+	Error  string          `json:"error,omitempty"`
+	Status json.RawMessage `json:"status,omitempty"`
+}
+
+var errNoDaemon = errors.New("no daemon is running here")
+
+func (p paths) control() string { return filepath.Join(p.data, "control") }
+
+// listenControl makes the socket. One that an earlier daemon left behind is replaced, one that answers is not.
+func listenControl(p paths) (net.Listener, error) {
+	path := p.control()
+	if len(path) > 100 { // unix(7): 108 bytes with what the system adds
+		return nil, fmt.Errorf("the path %s is too long for a socket: choose a shorter folder with --state DIR", path)
+	}
+	if c, err := net.Dial("unix", path); err == nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("a daemon is running already with the files in %s: stop it first", p.data)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// serveControl answers until l is closed.
+func serveControl(l net.Listener, do map[string]func() (any, error)) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_ = c.SetDeadline(time.Now().Add(controlTime))
+		var a controlAnswer
+		word, err := bufio.NewReaderSize(c, 64).ReadString('\n')
+		handle := do[word[:max(len(word)-1, 0)]]
+		switch {
+		case err != nil:
+		case handle == nil:
+			a.Error = fmt.Sprintf("unknown request %q", word)
+		default:
+			said, err := handle()
+			if err != nil {
+				a.Error = err.Error()
+			} else if said != nil {
+				a.Status, _ = json.Marshal(said)
+			}
+		}
+		_ = json.NewEncoder(c).Encode(a)
+		_ = c.Close()
+	}
+}
+
+// ask sends the running daemon a request.
+func ask(p paths, word string) (json.RawMessage, error) {
+	c, err := net.Dial("unix", p.control())
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, errNoDaemon
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(controlTime))
+	if _, err := fmt.Fprintln(c, word); err != nil {
+		return nil, err
+	}
+	var a controlAnswer
+	if err := json.NewDecoder(c).Decode(&a); err != nil {
+		return nil, fmt.Errorf("the daemon gave no answer: %w", err)
+	}
+	if a.Error != "" {
+		return nil, errors.New(a.Error)
+	}
+	return a.Status, nil
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rexec/hmacauth"
+	"rexec/internal/policy"
+	"rexec/internal/secretfile"
+	"rexec/internal/server"
+)
+
+func keyCommand(std stdio) *cobra.Command {
+	var state string
+	key := &cobra.Command{
+		Use:   "key",
+		Short: "add, list, remove and rotate the keys that this daemon admits",
+		Args:  noWords,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	key.PersistentFlags().StringVar(&state, "state", "", "the folder for all files of this daemon")
+	key.AddCommand(keyAdd(&state, std), keyList(&state, std), keyRemove(&state, std), keyRotate(&state, std))
+	return key
+}
+
+// oneID takes exactly the id of a key.
+func oneID(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s wants the id of one key", cmd.CommandPath())
+	}
+	return hmacauth.ValidateID("key id", args[0])
+}
+
+func keyAdd(state *string, std stdio) *cobra.Command {
+	var k policy.Key
+	var source []string
+	var expires time.Duration
+	cmd := &cobra.Command{
+		Use:   "add ID",
+		Short: "make a key and print its token",
+		Args:  oneID,
+		RunE: func(_ *cobra.Command, args []string) error {
+			k.ID, k.Secret = args[0], hmacauth.NewSecret()
+			if expires != 0 {
+				k.Expires = time.Now().Add(expires).UTC().Truncate(time.Second)
+			}
+			for _, s := range source {
+				p, err := policy.ParseSource(s)
+				if err != nil {
+					return err
+				}
+				k.Source = append(k.Source, p)
+			}
+			return changeRing(*state, std, k.ID, func(r *policy.Ring) (hmacauth.Secret, error) { return k.Secret, r.Add(k) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&k.Comment, "comment", "", "words for people")
+	f.DurationVar(&expires, "expires", 0, "how long the key is good, such as 720h")
+	f.StringSliceVar(&source, "source", nil, "addresses or networks its clients must come from")
+	f.StringVar(&k.User, "user", "", "whom its commands run as")
+	f.StringSliceVar(&k.Users, "users", nil, "whom its client may name; * is everybody")
+	f.StringArrayVar(&k.Commands, "command-pattern", nil, "a command it may run, such as 'systemctl status *'; repeat for more")
+	f.StringVar(&k.Command, "command", "", "the shell line that runs whatever is asked for")
+	f.StringSliceVar(&k.Env, "env", nil, "names or globs of variables its client may set")
+	f.BoolVar(&k.NoTerminal, "no-terminal", false, "refuse terminals")
+	f.IntVar(&k.MaxSessions, "max-sessions", 0, "commands at the same time")
+	f.DurationVar(&k.MaxDuration, "max-duration", 0, "of one command")
+	f.StringVar((*string)(&k.OnLost), "on-lost", "", "what becomes of a command whose client is lost: tree, hangup or none")
+	f.StringVar((*string)(&k.Survivors), "survivors", "", "what becomes of processes a command left behind: leave or kill")
+	return cmd
+}
+
+func keyList(state *string, std stdio) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ls",
+		Short: "list the keys and their limits",
+		Args:  noWords,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := locate(*state, std.getenv)
+			if err != nil {
+				return err
+			}
+			ring, err := policy.Load(p.ring)
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tEXPIRES\tLIMITS\tCOMMENT")
+			for _, k := range ring.Keys() {
+				expires := "-"
+				if !k.Expires.IsZero() {
+					expires = k.Expires.Format(time.RFC3339)
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.ID, expires, limits(k), k.Comment)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+// limits says in a few words what a key may not.
+func limits(k policy.Key) string {
+	var s []string
+	add := func(is bool, format string, args ...any) {
+		if is {
+			s = append(s, fmt.Sprintf(format, args...))
+		}
+	}
+	add(!k.NextSecret.IsZero(), "rotating")
+	add(k.User != "", "user %s", k.User)
+	add(len(k.Users) > 0, "users %s", strings.Join(k.Users, ","))
+	add(k.Command != "", "command %q", k.Command)
+	add(len(k.Commands) > 0, "%d command patterns", len(k.Commands))
+	add(len(k.Source) > 0, "source %s", joinSources(k.Source))
+	add(k.NoTerminal, "no terminal")
+	add(k.MaxSessions > 0, "%d sessions", k.MaxSessions)
+	add(k.MaxDuration > 0, "%v each", k.MaxDuration)
+	if len(s) == 0 {
+		return "-"
+	}
+	return strings.Join(s, "; ")
+}
+
+func joinSources(list []netip.Prefix) string {
+	s := make([]string, len(list))
+	for i, p := range list {
+		s[i] = p.String()
+	}
+	return strings.Join(s, ",")
+}
+
+func keyRemove(state *string, std stdio) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rm ID",
+		Short: "remove a key; what runs with it ends",
+		Args:  oneID,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return changeRing(*state, std, args[0], func(r *policy.Ring) (hmacauth.Secret, error) {
+				return hmacauth.Secret{}, r.Remove(args[0])
+			})
+		},
+	}
+}
+
+func keyRotate(state *string, std stdio) *cobra.Command {
+	var finish, cancel bool
+	cmd := &cobra.Command{
+		Use:   "rotate ID",
+		Short: "give a key a second secret and print its token; both are good until --finish",
+		Args:  oneID,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if finish && cancel {
+				return errors.New("--finish and --cancel exclude each other")
+			}
+			return changeRing(*state, std, args[0], func(r *policy.Ring) (hmacauth.Secret, error) {
+				switch {
+				case finish:
+					return hmacauth.Secret{}, r.FinishRotation(args[0])
+				case cancel:
+					return hmacauth.Secret{}, r.CancelRotation(args[0])
+				}
+				return r.Rotate(args[0])
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&finish, "finish", false, "drop the old secret")
+	cmd.Flags().BoolVar(&cancel, "cancel", false, "drop the new secret")
+	return cmd
+}
+
+// changeRing changes the ring's file as one step, tells the running daemon, and prints the token of a secret that was
+// made.
+func changeRing(state string, std stdio, id string, change func(*policy.Ring) (hmacauth.Secret, error)) error {
+	p, err := locate(state, std.getenv)
+	if err != nil {
+		return err
+	}
+	unlock, err := secretfile.Lock(p.ring)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	ring, err := policy.Load(p.ring)
+	if err != nil {
+		return err
+	}
+	secret, err := change(ring)
+	if err != nil {
+		return err
+	}
+	token := ""
+	if !secret.IsZero() { // before the ring is written: a key whose token nobody has is of no use
+		if token, err = tokenFor(p, id, secret); err != nil {
+			return err
+		}
+	}
+	if err := secretfile.Write(p.ring, ring.Encode()); err != nil {
+		return err
+	}
+	if token != "" {
+		if _, err := fmt.Fprintln(std.out, token); err != nil {
+			return err
+		}
+	}
+	switch _, err := ask(p, "reload"); {
+	case errors.Is(err, errNoDaemon):
+		say(std.err, "rexecd: written; no daemon is running that would have to know")
+	case err != nil:
+		return fmt.Errorf("written, but the running daemon did not take it: %w", err)
+	default:
+		say(std.err, "rexecd: written; the running daemon knows")
+	}
+	return nil
+}
+
+// tokenFor makes the token for a key of this daemon.
+func tokenFor(p paths, id string, secret hmacauth.Secret) (string, error) {
+	conf, err := readConfig(p.config)
+	if err != nil {
+		return "", err
+	}
+	hostKey, err := secretfile.Read(p.hostKey, 1<<16)
+	if err != nil {
+		return "", err
+	}
+	pin, err := server.HostPin(hostKey)
+	if err != nil {
+		return "", err
+	}
+	address := conf.Advertise
+	if address == "" {
+		host, port, err := listenAddress(conf.Listen[0])
+		if err != nil {
+			return "", err
+		}
+		address = advertised(host, port, conf.Names[0])
+	}
+	return hmacauth.Token{Kind: hmacauth.TokenHost, KeyID: id, Secret: secret, ServerID: conf.Names[0], Pin: pin, Address: address}.Encode(), nil
+}
