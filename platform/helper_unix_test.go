@@ -129,7 +129,10 @@ func testBinary(t *testing.T) string {
 	return exe
 }
 
-func newID() string { return "test-" + strings.ToLower(rand.Text()) }
+// newID begins with what only this run's ids begin with.
+func newID() string { return runPrefix() + strings.ToLower(rand.Text()) }
+
+func runPrefix() string { return fmt.Sprintf("test-%d-", os.Getpid()) }
 
 // testEnv is an environment in which commands are found.
 func testEnv(more ...string) []string {
@@ -188,7 +191,7 @@ func eachContainment(t *testing.T, test func(t *testing.T, trees *Trees)) {
 			before := openFiles(t)
 			t.Cleanup(func() {
 				if base := trees.Folder("x"); base != "" {
-					pattern := strings.TrimSuffix(base, "x") + "test-*"
+					pattern := strings.TrimSuffix(base, "x") + runPrefix() + "*"
 					assert.Eventually(t, func() bool {
 						left, err := filepath.Glob(pattern)
 						return err == nil && len(left) == 0

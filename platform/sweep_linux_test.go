@@ -64,6 +64,9 @@ func TestSem07_ACommandWithoutItsMarkIsFoundByItsSession(t *testing.T) {
 	for _, pid := range pids {
 		require.Eventually(t, func() bool { return !carries(pid, SessionVariable+"="+r.ID) }, soon, time.Millisecond)
 	}
+	left := leftOf(r)
+	require.Len(t, left, 2)
+	assert.Equal(t, r.PID, left[1], "the leader, the proof, goes last")
 	n, err := Sweep(r)
 	require.NoError(t, err)
 	assert.Equal(t, 2, n)
