@@ -22,7 +22,7 @@ const (
 )
 
 // lastWords is how long a Write may still take once the link has failed.
-const lastWords = 2 * time.Second
+const lastWords = time.Second
 
 // channel is TLS over the buffered connection; mux writes batches of frames to it.
 type channel struct {

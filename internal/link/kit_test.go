@@ -208,6 +208,17 @@ func (c *command) first(m *mux.Conn) (err error) {
 	return c.stream.Send(frame.TypeStart, frame.Start{Line: "x" + c.line}.Append(nil))
 }
 
+// earlyBytes is what a client sends behind M3.
+func earlyBytes(t testing.TB, c *command) []byte {
+	t.Helper()
+	m := mux.New(mux.Config{Role: mux.Client})
+	defer m.Close()
+	require.NoError(t, c.first(m))
+	b := m.TakeQueued(1 << 20)
+	require.NotEmpty(t, b)
+	return b
+}
+
 // asClientError is err as what it must be, with a hint or text of one line.
 func asClientError(t testing.TB, err error) *ClientError {
 	t.Helper()

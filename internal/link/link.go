@@ -31,8 +31,9 @@ type Link struct {
 	Remote net.Addr
 	Local  net.Addr
 
-	done chan struct{} // closed when Run returned; err is set then
-	err  error
+	channel *channel
+	done    chan struct{} // closed when Run returned; err is set then
+	err     error
 }
 
 // Wait returns when the link has ended: nil after this side's Close, else a *frame.ConnError.
@@ -43,7 +44,7 @@ func (l *Link) Wait() error {
 
 // start runs the multiplexer over the authenticated channel.
 func start(m *mux.Conn, r *bufio.Reader, ch *channel) *Link {
-	l := &Link{Conn: m, Remote: ch.below.RemoteAddr(), Local: ch.below.LocalAddr(), done: make(chan struct{})}
+	l := &Link{Conn: m, channel: ch, Remote: ch.below.RemoteAddr(), Local: ch.below.LocalAddr(), done: make(chan struct{})}
 	ch.worn = func() { m.GoAway(frame.CodeGoingAway, errWorn.Error()) }
 	go func() {
 		defer close(l.done)

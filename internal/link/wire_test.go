@@ -51,6 +51,13 @@ func (f *flow) set(at *time.Time, t time.Time) {
 	}
 }
 
+// choke lets nothing more in.
+func (f *flow) choke() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.room = 0
+}
+
 func (f *flow) wakeAt(t time.Time) {
 	time.AfterFunc(time.Until(t), func() { f.mu.Lock(); f.cond.Broadcast(); f.mu.Unlock() })
 }
