@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -96,6 +97,17 @@ func (c *Client) Close() error {
 	return c.link.Wait()
 }
 
+// Wait returns when the connection has ended: nil after Close, or where there never was one, else why.
+func (c *Client) Wait() error {
+	c.mu.Lock()
+	l := c.link
+	c.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return l.Wait()
+}
+
 // RTT is the round trip last measured; 0: not connected.
 func (c *Client) RTT() time.Duration {
 	c.mu.Lock()
@@ -172,11 +184,11 @@ func dialCause(ctx context.Context, err error, timeout time.Duration) error {
 		return cause
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v", timeout)
+		return fmt.Errorf("no answer within %v: %w", timeout, os.ErrDeadlineExceeded)
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
-		return fmt.Errorf("the name %q is not known here", dns.Name)
+		return dns
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {

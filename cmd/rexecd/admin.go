@@ -75,8 +75,8 @@ func statusCommand(std stdio) *cobra.Command {
 			if err := json.Unmarshal(raw, &s); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(std.out, "running since %s\nconnections %d, of which not yet proved %d\nrefused %d\nsessions %d, started so far %d\n",
-				s.Since.Local().Format(time.DateTime), s.Connections+s.Unproved, s.Unproved, s.Refused, s.Sessions, s.Started)
+			_, err = fmt.Fprintf(std.out, "running since %s\nconnections %d, of which not yet proved %d\nrefused %d, shut out %d\nsessions %d, started so far %d\n",
+				s.Since.Local().Format(time.DateTime), s.Connections+s.Unproved, s.Unproved, s.Refused, s.ShutOut, s.Sessions, s.Started)
 			return err
 		},
 	}

@@ -33,7 +33,7 @@ var table = []room{
 		"flags and files of the client; it starts nothing here, so neither platform nor server"},
 
 	{"internal/fleet", "client internal/inventory platform/text", "many hosts are many clients; a connection's inside is not its business"},
-	{"internal/invoke", "client internal/localterm platform/text", "stdio and exit code of one command; the connection is the client's"},
+	{"internal/invoke", "client internal/localterm platform/text frame hmacauth session", "stdio and exit code of one command, read off its verdict and errors; the connection is the client's"},
 
 	{"internal/server", "internal/link hmacauth session frame platform internal/policy internal/audit internal/forward",
 		"the one place where connections, processes and permission meet"},

@@ -39,6 +39,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		},
 		Accept: notServed,
 	})
+	s.gate.leave(nc, errors.Is(err, hmacauth.ErrBadProof))
 	s.mu.Lock()
 	delete(s.pending, nc)
 	if err == nil {

@@ -42,6 +42,8 @@ type Config struct {
 	Grace     time.Duration   // between asking a tree to end and killing it; 0: 5 s
 	Memory    int64           // bytes that all windows together may grow by; 0: 1 GiB
 
+	Budgets Budgets // before the proofs
+
 	// RunDir is a folder in which running commands are remembered, so that a daemon that was killed ends at its next
 	// start what it left behind. Empty: they are not. Two daemons must not share one.
 	RunDir string
@@ -72,8 +74,9 @@ type Server struct {
 	sess   registry
 	since  time.Time
 
-	refused, started atomic.Uint64
-	spool            spool
+	refused, shutOut, started atomic.Uint64
+	spool                     spool
+	gate                      *gate
 
 	mu        sync.Mutex
 	closed    bool
@@ -141,6 +144,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.ring.Store(cfg.Ring)
 	s.since = time.Now()
+	s.gate = newGate(cfg.Budgets)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.sess.sessions = make(map[string]*record)
 	return s, nil
@@ -174,6 +178,7 @@ type Status struct {
 	Connections int       // proved ones
 	Unproved    int       // in the handshake
 	Refused     uint64    // handshakes that did not come through, so far
+	ShutOut     uint64    // connections of sources that gave too many wrong proofs, so far
 	Sessions    int       // running now
 	Started     uint64    // so far
 }
@@ -182,7 +187,7 @@ type Status struct {
 func (s *Server) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Status{Since: s.since, Connections: len(s.links), Unproved: len(s.pending), Refused: s.refused.Load(),
+	return Status{Since: s.since, Connections: len(s.links), Unproved: len(s.pending), Refused: s.refused.Load(), ShutOut: s.shutOut.Load(),
 		Sessions: s.sess.len(), Started: s.started.Load()}
 }
 
@@ -232,6 +237,15 @@ func (s *Server) Serve(l net.Listener) error {
 		s.pending[nc] = struct{}{}
 		s.conns.Add(1)
 		s.mu.Unlock()
+		if !s.gate.enter(nc) {
+			s.mu.Lock()
+			delete(s.pending, nc)
+			s.mu.Unlock()
+			s.shutOut.Add(1)
+			_ = nc.Close()
+			s.conns.Done()
+			continue
+		}
 		go func() {
 			defer s.conns.Done()
 			s.serveConn(nc)

@@ -1,0 +1,190 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Budgets bound what strangers cost before they have proved themselves. Zero fields: the figures behind them.
+type Budgets struct {
+	Unproved          int // connections in the handshake; 256
+	UnprovedPerSource int // of one source, a /32 or /64; 64
+
+	Penalty    time.Duration // for a wrong proof, added up for its source; 5 s; below 0: no penalties
+	PenaltyMin time.Duration // a source is shut out once its sum is so much; 15 s
+	PenaltyMax time.Duration // the most a sum may be; 10 min
+
+	Exempt []netip.Prefix // sources that get no penalty
+}
+
+// maxSources bounds the table; beyond it the source whose penalty ends first is forgotten.
+const maxSources = 1 << 16
+
+func (b Budgets) orDefault() Budgets {
+	set := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	if b.Unproved == 0 {
+		b.Unproved = 256
+	}
+	if b.UnprovedPerSource == 0 {
+		b.UnprovedPerSource = 64
+	}
+	set(&b.Penalty, 5*time.Second)
+	set(&b.PenaltyMin, 15*time.Second)
+	set(&b.PenaltyMax, 10*time.Minute)
+	return b
+}
+
+// gate keeps the budgets. It counts failed proofs, not connections, so that a fan-out from one administrator is never
+// slowed.
+type gate struct {
+	budgets Budgets
+
+	mu      sync.Mutex
+	n       int // connections in the handshake
+	sources map[netip.Prefix]*origin
+}
+
+// origin is one source that has connections in the handshake or a penalty.
+type origin struct {
+	waiting []net.Conn // oldest first
+	until   time.Time  // when its penalties are served
+	shut    bool       // they reached PenaltyMin
+}
+
+func newGate(b Budgets) *gate {
+	return &gate{budgets: b.orDefault(), sources: make(map[netip.Prefix]*origin)}
+}
+
+// sourceOf is whom an address is counted with: itself, or the /64 that one host of IPv6 has to itself. Addresses that
+// are not IP are one source.
+func sourceOf(a net.Addr) netip.Prefix {
+	ip := source(a)
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	p, err := ip.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// enter takes a new connection in, or says no to one whose source is shut out. Over a budget the oldest connection of
+// the source that holds most is closed in favour of the new one.
+func (g *gate) enter(nc net.Conn) bool {
+	from := sourceOf(nc.RemoteAddr())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	o := g.sources[from]
+	if o != nil && o.shut {
+		if time.Now().Before(o.until) {
+			return false
+		}
+		o.shut = false
+	}
+	if o == nil {
+		o = &origin{}
+		g.sources[from] = o
+	}
+	if len(o.waiting) >= g.budgets.UnprovedPerSource {
+		g.evict(o)
+	} else if g.n >= g.budgets.Unproved {
+		g.evict(g.fullest())
+	}
+	o.waiting = append(o.waiting, nc)
+	g.n++
+	return true
+}
+
+// fullest is the source with most connections in the handshake.
+func (g *gate) fullest() (most *origin) {
+	for _, o := range g.sources {
+		if most == nil || len(o.waiting) > len(most.waiting) {
+			most = o
+		}
+	}
+	return most
+}
+
+// evict closes the oldest connection of a source; whoever serves it leaves then.
+func (g *gate) evict(o *origin) {
+	_ = o.waiting[0].Close()
+	o.waiting = o.waiting[1:]
+	g.n--
+}
+
+// leave is the end of a handshake. wrongProof adds to the source's penalties.
+func (g *gate) leave(nc net.Conn, wrongProof bool) {
+	from := sourceOf(nc.RemoteAddr())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	o := g.sources[from]
+	if o == nil {
+		return
+	}
+	for i, w := range o.waiting {
+		if w == nc {
+			o.waiting = append(o.waiting[:i:i], o.waiting[i+1:]...)
+			g.n--
+			break
+		}
+	}
+	now := time.Now()
+	if wrongProof && g.budgets.Penalty > 0 && !g.exempt(from) {
+		if o.until.Before(now) {
+			o.until = now
+		}
+		o.until = o.until.Add(g.budgets.Penalty)
+		if most := now.Add(g.budgets.PenaltyMax); o.until.After(most) {
+			o.until = most
+		}
+		o.shut = o.shut || o.until.Sub(now) >= g.budgets.PenaltyMin
+	}
+	if len(o.waiting) == 0 && !o.until.After(now) {
+		delete(g.sources, from)
+	}
+	if len(g.sources) > maxSources {
+		g.forget(now)
+	}
+}
+
+// forget drops what has been served, or else the penalty that ends first.
+func (g *gate) forget(now time.Time) {
+	var first netip.Prefix
+	var end time.Time
+	for p, o := range g.sources {
+		switch {
+		case len(o.waiting) > 0:
+		case !o.until.After(now):
+			delete(g.sources, p)
+		case end.IsZero() || o.until.Before(end):
+			first, end = p, o.until
+		}
+	}
+	if len(g.sources) > maxSources {
+		delete(g.sources, first)
+	}
+}
+
+func (g *gate) exempt(from netip.Prefix) bool {
+	for _, p := range g.budgets.Exempt {
+		if p.Contains(from.Addr()) {
+			return true
+		}
+	}
+	return false
+}
+
+// waiting is how many handshakes are under way.
+func (g *gate) waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.n
+}

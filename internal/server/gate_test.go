@@ -1,0 +1,106 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// caller is a connection from an address that notes whether it was closed.
+type caller struct {
+	net.Conn
+	from   string
+	closed bool
+}
+
+func (c *caller) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.from))
+}
+func (c *caller) Close() error { c.closed = true; return nil }
+
+func call(from string) *caller { return &caller{from: from} }
+
+func TestASourceOverItsBudgetLosesItsOldestConnection(t *testing.T) {
+	g := newGate(Budgets{UnprovedPerSource: 2})
+	a, b, c, other := call("10.0.0.1:1"), call("10.0.0.1:2"), call("10.0.0.1:3"), call("10.0.0.2:1")
+	for _, nc := range []*caller{a, b, other, c} {
+		assert.True(t, g.enter(nc))
+	}
+	assert.Equal(t, []bool{true, false, false, false}, []bool{a.closed, b.closed, c.closed, other.closed})
+	g.leave(a, false)
+	assert.Equal(t, 3, g.waiting())
+}
+
+func TestOverTheWholeBudgetTheFullestSourcePays(t *testing.T) {
+	g := newGate(Budgets{Unproved: 3})
+	flood := []*caller{call("10.0.0.1:1"), call("10.0.0.1:2")}
+	single := call("10.0.0.2:1")
+	for _, nc := range append(flood, single) {
+		assert.True(t, g.enter(nc))
+	}
+	assert.True(t, g.enter(call("10.0.0.3:1")))
+	assert.True(t, flood[0].closed)
+	assert.False(t, flood[1].closed || single.closed)
+	assert.Equal(t, 3, g.waiting())
+}
+
+func TestAHostOfIPv6IsOneSourceWithAllItsAddresses(t *testing.T) {
+	g := newGate(Budgets{UnprovedPerSource: 1})
+	a, b := call("[2001:db8::1]:1"), call("[2001:db8::ffff:2]:1")
+	assert.True(t, g.enter(a))
+	assert.True(t, g.enter(b))
+	assert.True(t, a.closed)
+}
+
+func TestWrongProofsShutASourceOutAndServeTheirTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(Budgets{})
+		for range 3 {
+			nc := call("10.0.0.1:1")
+			assert.True(t, g.enter(nc))
+			g.leave(nc, true)
+		}
+		assert.False(t, g.enter(call("10.0.0.1:1")), "three failures are 15 s")
+		assert.True(t, g.enter(call("10.0.0.2:1")), "another source is not meant")
+		time.Sleep(15*time.Second - time.Nanosecond)
+		assert.False(t, g.enter(call("10.0.0.1:1")))
+		time.Sleep(time.Nanosecond)
+		assert.True(t, g.enter(call("10.0.0.1:1")))
+	})
+}
+
+func TestPenaltiesAreCappedAndGoodConnectionsCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(Budgets{PenaltyMin: time.Hour})
+		for range 1000 {
+			nc := call("10.0.0.1:1")
+			assert.True(t, g.enter(nc))
+			g.leave(nc, true)
+		}
+		g.mu.Lock()
+		assert.Equal(t, 10*time.Minute, time.Until(g.sources[sourceOf(call("10.0.0.1:1").RemoteAddr())].until))
+		g.mu.Unlock()
+
+		g = newGate(Budgets{})
+		for range 1000 {
+			nc := call("10.0.0.1:1")
+			assert.True(t, g.enter(nc))
+			g.leave(nc, false)
+		}
+		assert.Empty(t, g.sources)
+	})
+}
+
+func TestAnExemptSourceGetsNoPenalty(t *testing.T) {
+	g := newGate(Budgets{Exempt: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	for range 100 {
+		nc := call("10.0.0.1:1")
+		assert.True(t, g.enter(nc))
+		g.leave(nc, true)
+	}
+	assert.Empty(t, g.sources)
+}
