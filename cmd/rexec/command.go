@@ -217,7 +217,13 @@ func (inv *invocation) stay(ctx context.Context, cfg client.Config, signals <-ch
 		if err != nil {
 			return inv.fail(err)
 		}
-		s = <-signals
+		lost := make(chan error, 1)
+		go func() { lost <- c.Wait() }()
+		select {
+		case s = <-signals:
+		case err := <-lost:
+			return inv.fail(err)
+		}
 	case s = <-signals:
 		cancel()
 		if err := <-dialled; err != nil {
