@@ -77,7 +77,7 @@ func serve(t *testing.T, w *wire, p *proc, cfg Config, script func(p *proc)) *da
 }
 
 // run is both ends of one command to its end.
-func run(t *testing.T, s frame.Start, io IO, script func(p *proc)) (Result, error, *daemon) {
+func run(t *testing.T, s frame.Start, io IO, script func(p *proc)) (Result, *daemon, error) {
 	t.Helper()
 	w := newWire(window)
 	d := serve(t, w, newProc(t), Config{}, script)
@@ -85,13 +85,13 @@ func run(t *testing.T, s frame.Start, io IO, script func(p *proc)) (Result, erro
 	require.NoError(t, err)
 	r, err := c.Wait()
 	<-d.done
-	return r, err, d
+	return r, d, err
 }
 
 // must is run of a command whose result is believed.
 func must(t *testing.T, s frame.Start, io IO, script func(p *proc)) (Result, *daemon) {
 	t.Helper()
-	r, err, d := run(t, s, io, script)
+	r, d, err := run(t, s, io, script)
 	require.NoError(t, err)
 	require.Equal(t, d.verdict, r.Verdict, "both ends know the same verdict")
 	require.Equal(t, []frame.Verdict{r.Verdict}, d.ended, "the audit hears it once")

@@ -203,15 +203,15 @@ func (l liar) verdict(v frame.Verdict) {
 }
 
 // deceived runs a client against a daemon that does what lie says.
-func deceived(t *testing.T, lie func(l liar)) (Result, string, error, *wire) {
+func deceived(t *testing.T, lie func(l liar)) (string, *wire, error) {
 	t.Helper()
 	w := newWire(window)
 	var out bytes.Buffer
 	c, err := Start(t.Context(), w.client, frame.Start{}, IO{Stdin: strings.NewReader("input"), Stdout: &out})
 	require.NoError(t, err)
 	lie(liar{w.daemon, t})
-	r, err := c.Wait()
-	return r, out.String(), err, w
+	_, err = c.Wait()
+	return out.String(), w, err
 }
 
 // TestAClientBelievesNoVerdictThatBreaksARule: the outcome is unknown, RESET says why, and nothing is acknowledged.
@@ -243,7 +243,7 @@ func TestAClientBelievesNoVerdictThatBreaksARule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, _, err, w := deceived(t, lie)
+				_, w, err := deceived(t, lie)
 				var unknown *UnknownError
 				require.ErrorAs(t, err, &unknown)
 				var reset *frame.StreamError
@@ -262,7 +262,7 @@ func TestAClientBelievesNoVerdictThatBreaksARule(t *testing.T) {
 
 func TestAClientShowsNothingThatCameWithoutSTARTED(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, out, err, _ := deceived(t, func(l liar) {
+		out, _, err := deceived(t, func(l liar) {
 			l.data(frame.LaneOut, "who says this?")
 			time.Sleep(time.Hour)
 			l.w.lose(io.ErrUnexpectedEOF)
@@ -281,14 +281,14 @@ func TestAClientKnowsWhenNothingRan(t *testing.T) {
 	} {
 		t.Run(code.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, _, err, _ := deceived(t, func(l liar) { l.Reset(code, "said so") })
+				_, _, err := deceived(t, func(l liar) { l.Reset(code, "said so") })
 				var reset *frame.StreamError
 				require.ErrorAs(t, err, &reset)
 				assert.Equal(t, frame.StreamError{Code: code, Text: "said so", Remote: true}, *reset)
 				var unknown *UnknownError
 				assert.Equal(t, nothing, !errors.As(err, &unknown))
 
-				_, _, err, _ = deceived(t, func(l liar) { l.started(); l.Reset(code, "said so") })
+				_, _, err = deceived(t, func(l liar) { l.started(); l.Reset(code, "said so") })
 				require.ErrorAs(t, err, &unknown, "behind STARTED it is always unknown")
 			})
 		})
@@ -347,4 +347,53 @@ func TestAnIllegalMoveIsLoud(t *testing.T) {
 	assert.PanicsWithValue(t, "session: running does not move to reported", func() { p.move(reported) })
 	assert.PanicsWithValue(t, "session: forced does not move to asked", func() { s.move(asked) })
 	assert.PanicsWithValue(t, "session: judged does not move to waiting", func() { c.move(waiting) })
+}
+
+// refusing is a stream that takes no message of one type.
+type refusing struct {
+	*end
+	t frame.Type
+}
+
+func (r refusing) Send(t frame.Type, p []byte) error {
+	if t == r.t {
+		return &frame.StreamError{Code: frame.CodeOverload, Text: "too much is queued"}
+	}
+	return r.end.Send(t, p)
+}
+
+// TestAClientNeverWaitsForWhatCouldNotBeSent: RESET instead, and the outcome is unknown.
+func TestAClientNeverWaitsForWhatCouldNotBeSent(t *testing.T) {
+	for _, lacking := range []frame.Type{frame.TypeStarted, frame.TypeVerdict} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWire(window)
+			c, err := Start(t.Context(), w.client, frame.Start{}, IO{})
+			require.NoError(t, err)
+			p := newProc(t)
+			p.leave(0)
+			v := Serve(t.Context(), refusing{w.daemon, lacking}, Config{
+				Start: func(context.Context, frame.Start) (Process, frame.Started, *Failure) {
+					return p, frame.Started{Session: sessionID}, nil
+				}})
+			assert.Contains(t, []frame.Kind{frame.Exited, frame.Ended}, v.Kind)
+			_, err = c.Wait()
+			var unknown *UnknownError
+			require.ErrorAs(t, err, &unknown)
+		})
+	}
+}
+
+func TestALongReasonFitsTheVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(window)
+		d := serve(t, w, nil, Config{Start: func(context.Context, frame.Start) (Process, frame.Started, *Failure) {
+			return nil, frame.Started{}, &Failure{Kind: frame.StartFailed, Code: 126, Reason: strings.Repeat("长", 200_000)}
+		}}, nil)
+		c, err := Start(t.Context(), w.client, frame.Start{}, IO{})
+		require.NoError(t, err)
+		r, err := c.Wait()
+		require.NoError(t, err)
+		<-d.done
+		assert.Equal(t, strings.Repeat("长", frame.MaxText/len("长")), r.Verdict.Reason)
+	})
 }

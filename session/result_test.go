@@ -185,7 +185,7 @@ func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 func TestSem10_ALocalWriteErrorIsNamedAndTheVerdictKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, err, d := run(t, frame.Start{}, IO{Stdout: failing{syscall.ENOSPC}}, func(p *proc) {
+		r, d, err := run(t, frame.Start{}, IO{Stdout: failing{syscall.ENOSPC}}, func(p *proc) {
 			for {
 				if _, err := p.out.Write([]byte("y\n")); err != nil {
 					assert.ErrorIs(t, err, syscall.EPIPE)
@@ -207,7 +207,7 @@ func TestSem10_ALocalWriteErrorIsNamedAndTheVerdictKnown(t *testing.T) {
 
 func TestSem10_AShortWriteIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, err, _ := run(t, frame.Start{}, IO{Stderr: failing{nil}}, func(p *proc) {
+		_, _, err := run(t, frame.Start{}, IO{Stderr: failing{nil}}, func(p *proc) {
 			_, _ = p.err.Write([]byte("lost"))
 			p.leave(0)
 		})
@@ -221,7 +221,7 @@ func TestSem10_AShortWriteIsAFailure(t *testing.T) {
 func TestSem10_EPIPEIsQuietAndTheCodeTheCommandsOwn(t *testing.T) {
 	for _, gone := range []error{syscall.EPIPE, fmt.Errorf("write |1: %w", syscall.EPIPE), io.ErrClosedPipe} {
 		synctest.Test(t, func(t *testing.T) {
-			r, err, _ := run(t, frame.Start{}, IO{Stdout: failing{gone}}, func(p *proc) {
+			r, _, err := run(t, frame.Start{}, IO{Stdout: failing{gone}}, func(p *proc) {
 				_, _ = p.out.Write([]byte("nobody reads"))
 				time.Sleep(time.Second)
 				p.leave(3)
