@@ -236,13 +236,21 @@ type talker struct {
 	pin [32]byte // of the daemon
 }
 
-// talk is a hostile client's beginning: any TLS 1.3 with our protocol.
-func talk(t testing.TB, nc net.Conn) *talker {
-	t.Helper()
+// greet is a hostile client's beginning: any TLS 1.3 with our protocol.
+func greet(nc net.Conn) (*talker, error) {
 	k := &talker{Conn: tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{alpn}, MinVersion: tls.VersionTLS13})}
-	require.NoError(t, k.Handshake())
+	if err := k.Handshake(); err != nil {
+		return nil, err
+	}
 	k.r = bufio.NewReader(k.Conn)
 	k.pin = sha256.Sum256(k.ConnectionState().PeerCertificates[0].Raw)
+	return k, nil
+}
+
+func talk(t testing.TB, nc net.Conn) *talker {
+	t.Helper()
+	k, err := greet(nc)
+	require.NoError(t, err)
 	return k
 }
 

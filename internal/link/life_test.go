@@ -394,7 +394,7 @@ func TestAnIdleLinkIsSmall(t *testing.T) {
 	require.Less(t, each, uint64(200<<10))
 }
 
-func TestSem17_APathThatWasBusyIsSmallAgain(t *testing.T) {
+func TestALinkThatWasBusyGivesItsLargeBuffersBack(t *testing.T) {
 	x := startBox(t, nil, nil, func(l *Link) {
 		if st, err := l.Accept(context.Background()); err == nil {
 			_, _ = st.Write(frame.LaneOut, make([]byte, 8<<20))
