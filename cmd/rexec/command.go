@@ -167,7 +167,10 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	}
 	c := client.New(t.cfg)
 	opt := inv.report
-	opt.Stdout, opt.CloseStdout, opt.Signals = inv.std.out, inv.std.out.Close, signals
+	opt.Stdout, opt.Signals = inv.std.out, signals
+	if inv.opt.statusJSON != "fd:1" { // the status comes after all else
+		opt.CloseStdout = inv.std.out.Close
+	}
 	if !line.NoStdin {
 		opt.Stdin = inv.std.in
 	}

@@ -29,6 +29,9 @@ func runVerb(ctx context.Context, args []string, std stdio) int {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(hostCommand(std), versionCommand(std))
 	root.SetHelpCommand(helpCommand(std))
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see rexec help %s", err, args[0])
+	})
 	root.SetArgs(args)
 	root.SetIn(std.in)
 	root.SetOut(std.out)

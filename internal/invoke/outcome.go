@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 
 	"rexec/client"
@@ -89,7 +90,7 @@ func (o outcome) words(host string) string {
 	case errors.As(o.err, &interrupted):
 		return "" // whoever sent the signal knows
 	}
-	return o.err.Error()
+	return strings.ReplaceAll(o.err.Error(), "\n", "; ") // a file may have several faults
 }
 
 func verdictWords(v frame.Verdict) string {

@@ -3,6 +3,7 @@ package invoke
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -45,9 +46,16 @@ func (s sayer) story(format string, args ...any) {
 // maxLine bounds what the other side can put on a terminal, in bytes.
 const maxLine = 2048
 
+// token is what a token looks like, also one that was cut or of a later version.
+var token = regexp.MustCompile(`rxt[0-9]+_[0-9A-Za-z_-]+`)
+
+// withoutTokens takes out tokens, which land in messages where somebody gives one in place of a host or a file.
+func withoutTokens(s string) string { return token.ReplaceAllLiteralString(s, "(a token)") }
+
 // Line makes one line, of at most a few thousand bytes, of text that may come from the other side: whatever could move a
-// cursor, reorder the text or end the line is escaped.
+// cursor, reorder the text or end the line is escaped. Tokens are taken out.
 func Line(s string) string {
+	s = withoutTokens(s)
 	cut := ""
 	if len(s) > maxLine {
 		s, cut = s[:maxLine], "..."

@@ -38,10 +38,10 @@ type status struct {
 func (o outcome) status(host string, exit int) status {
 	v := o.result.Verdict
 	s := status{
-		Host: host, Kind: o.kind(), Signal: v.Signal, Core: v.Core,
+		Host: withoutTokens(host), Kind: o.kind(), Signal: v.Signal, Core: v.Core,
 		BytesIn: v.In, BytesOut: o.result.Out, BytesErr: o.result.Err, Held: held(v.Held), Survivors: v.Survivors,
 		WallUS: v.Wall, UserUS: v.User, SystemUS: v.System, PeakBytes: v.Peak,
-		ErrorClass: o.class(), Error: o.words(host), Exit: exit,
+		ErrorClass: o.class(), Error: withoutTokens(o.words(host)), Exit: exit,
 	}
 	if v.Kind == frame.Exited || v.Kind == frame.StartFailed {
 		s.Code = &v.Code
