@@ -27,10 +27,17 @@ type config struct {
 
 // readConfig reads rexecd.toml; every unknown key is refused with its row.
 func readConfig(path string) (config, error) {
-	data, err := os.ReadFile(path)
+	info, err := os.Stat(path) // before opening: a FIFO would wait for its writer
 	if errors.Is(err, fs.ErrNotExist) {
 		return config{}, fmt.Errorf("no %s: set this machine up with rexecd init, or say --state DIR", path)
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file: put the configuration there", path)
+	}
+	if err != nil {
+		return config{}, err
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return config{}, err
 	}

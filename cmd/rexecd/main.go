@@ -10,8 +10,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"rexec/internal/invoke"
 )
 
 // version is set at link time by release builds.
@@ -48,7 +51,9 @@ func run(ctx context.Context, args []string, std stdio) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	fmt.Fprintf(std.err, "rexecd: %v\n", err)
+	for line := range strings.SplitSeq(err.Error(), "\n") { // a file may have several faults
+		fmt.Fprintf(std.err, "rexecd: %s\n", invoke.Line(line))
+	}
 	return 1
 }
 
@@ -64,6 +69,9 @@ func rootCommand(std stdio) *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: try %s --help", err, cmd.CommandPath())
+	})
 	root.Flags().AddFlagSet(serve.Flags())
 	root.AddCommand(serve, initCommand(std), tryCommand(std), keyCommand(std), checkCommand(std), reloadCommand(std), statusCommand(std))
 	return root

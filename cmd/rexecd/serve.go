@@ -70,10 +70,22 @@ func load(f serveFlags, getenv func(string) string) (config, server.Config, erro
 	if err != nil {
 		return conf, server.Config{}, err
 	}
+	if _, err := server.HostPin(hostKey); err != nil {
+		return conf, server.Config{}, fmt.Errorf("%s: %w: put back the one that rexecd init made, or set this machine up anew", p.hostKey, err)
+	}
 	return conf, server.Config{
 		Names: conf.Names, HostKey: hostKey, Ring: ring, AcceptEnv: conf.AcceptEnv, Path: conf.Path, Shell: conf.Shell, Lang: conf.Lang,
 		RunDir: filepath.Join(p.data, "run"),
 	}, nil
+}
+
+// listenCause gives the words below net.OpError's address.
+func listenCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err
+	}
+	return err
 }
 
 func serve(ctx context.Context, f serveFlags, std stdio) error {
@@ -134,7 +146,7 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 			for _, l := range listeners {
 				_ = l.Close()
 			}
-			return fmt.Errorf("cannot listen: %w", err)
+			return fmt.Errorf("cannot listen on %s: %w: see who else listens there, or change listen in %s", a, listenCause(err), p.config)
 		}
 		listeners = append(listeners, l)
 	}
