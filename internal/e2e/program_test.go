@@ -47,6 +47,7 @@ type program struct {
 	state  string // of the daemon
 	config string // of the client
 	port   int
+	env    []string // more of the daemon's environment, from the next serve on
 	daemon *exec.Cmd
 	log    *syncBuffer
 }
@@ -80,6 +81,7 @@ func (p *program) serve() {
 	p.t.Helper()
 	p.log = &syncBuffer{}
 	p.daemon = p.command("rexecd", "serve", "--state", p.state)
+	p.daemon.Env = append(p.daemon.Env, p.env...)
 	p.daemon.Stderr = p.log
 	require.NoError(p.t, p.daemon.Start())
 	require.Eventually(p.t, func() bool {
