@@ -2,7 +2,10 @@ package platform
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +17,10 @@ import (
 const (
 	firstPause = time.Millisecond
 	lastPause  = 10 * time.Second
+
+	// oldFolder is long after a command was started in its folder: one that is
+	// empty then is nobody's any more.
+	oldFolder = time.Minute
 )
 
 // cgroups makes folders for commands in base and removes them when empty.
@@ -57,6 +64,23 @@ func (c *cgroups) tryAgain() {
 	if len(c.left) > 0 && !c.closed {
 		c.pause = min(c.pause*2, lastPause)
 		c.timer.Reset(c.pause)
+	}
+}
+
+// inherit removes the empty folders of daemons that ended before what their
+// commands left running did.
+func (c *cgroups) inherit() {
+	old, _ := filepath.Glob(c.folder("*"))
+	for _, dir := range old {
+		info, err := os.Stat(dir)
+		if err != nil || time.Since(info.ModTime()) < oldFolder {
+			continue
+		}
+		// Folders below it may be somebody's who has not moved in yet.
+		events, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
+		if err == nil && strings.Contains(string(events), "populated 0\n") {
+			removeFolder(dir)
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ func findCgroups() *cgroups {
 			_ = os.WriteFile(filepath.Join(place, "cgroup.subtree_control"), []byte("+memory"), 0)
 		}
 		if c.works() {
+			c.inherit()
 			return c
 		}
 	}

@@ -1,9 +1,12 @@
 package platform
 
 import (
+	"crypto/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -271,4 +274,30 @@ func TestDelegationIsAMarkOnTheFolder(t *testing.T) {
 		assert.True(t, delegated(dir))
 	}
 	assert.False(t, delegated(dir+"/none"+strconv.Itoa(os.Getpid())))
+}
+
+func TestFoldersOfDaemonsThatAreGoneAreRemovedOnceEmptyAndOld(t *testing.T) {
+	c := NewTrees(TreesOptions{}).cgroups
+	if c == nil {
+		return // no cgroups here, no such folders
+	}
+	folder := func(id string, age time.Duration) string {
+		dir := c.folder(id + strings.ToLower(rand.Text()))
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "below"), 0o755))
+		t.Cleanup(func() { removeFolder(dir) })
+		at := time.Now().Add(-age)
+		require.NoError(t, os.Chtimes(dir, at, at))
+		return dir
+	}
+	old, young, used := folder("old-", 2*oldFolder), folder("young-", 0), folder("used-", 2*oldFolder)
+	sleep := exec.Command("sleep", "300")
+	require.NoError(t, sleep.Start())
+	t.Cleanup(func() { _ = sleep.Process.Kill(); _ = sleep.Wait() })
+	require.NoError(t, os.WriteFile(filepath.Join(used, "cgroup.procs"), []byte(strconv.Itoa(sleep.Process.Pid)), 0))
+	// It is a member now, whose time does not change the folder's.
+
+	assert.NotNil(t, NewTrees(TreesOptions{}).cgroups)
+	assert.NoDirExists(t, old)
+	assert.DirExists(t, young, "somebody may be about to start in it")
+	assert.DirExists(t, used)
 }

@@ -44,6 +44,11 @@ type Config struct {
 
 	Budgets Budgets // before the proofs
 
+	Streams        int           // a connection may have open; 0: 256
+	Sessions       int           // at the same time; 0: DefaultSessions
+	SessionsPerKey int           // of one key, whose own limit may be lower; 0: DefaultSessionsPerKey
+	AwayLimit      time.Duration // how long a client may be away; 0: 24 h
+
 	// RunDir is a folder in which running commands are remembered, so that a daemon that was killed ends at its next
 	// start what it left behind. Empty: they are not. Two daemons must not share one.
 	RunDir string
@@ -62,10 +67,12 @@ const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // Server serves connections until Shutdown or Close.
 type Server struct {
 	cfg      Config
+	ownTrees bool // New probed cfg.Trees
 	identity *link.Identity
 	boot     hmacauth.Secret
 	memory   *link.Budget
 	ring     atomic.Pointer[policy.Ring]
+	live     atomic.Pointer[Config] // what Reload changed; cfg holds the rest
 	log      *logrus.Entry
 
 	ctx    context.Context // of all sessions; its cause ends them
@@ -115,9 +122,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Path == "" {
-		cfg.Path = DefaultPath
-	}
+	cfg = cfg.orDefault()
 	if cfg.Memory == 0 {
 		cfg.Memory = 1 << 30
 	}
@@ -126,11 +131,12 @@ func New(cfg Config) (*Server, error) {
 		silent.SetOutput(nowhere{})
 		cfg.Log = logrus.NewEntry(silent)
 	}
-	if cfg.Trees == nil {
+	ownTrees := cfg.Trees == nil
+	if ownTrees {
 		cfg.Trees = platform.NewTrees(platform.TreesOptions{})
 	}
 	s := &Server{
-		cfg: cfg, identity: id, boot: hmacauth.NewSecret(), log: cfg.Log,
+		cfg: cfg, ownTrees: ownTrees, identity: id, boot: hmacauth.NewSecret(), log: cfg.Log,
 		memory:    link.NewBudget(cfg.Memory),
 		listeners: make(map[net.Listener]struct{}),
 		links:     make(map[*link.Link]struct{}),
@@ -143,6 +149,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.ring.Store(cfg.Ring)
+	s.live.Store(&cfg)
 	s.since = time.Now()
 	s.gate = newGate(cfg.Budgets)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -276,12 +283,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case <-idle:
-		return nil
+		return s.closeTrees()
 	case <-ctx.Done():
 	}
 	s.end("the daemon is shutting down")
 	<-idle
-	return context.Cause(ctx)
+	return errors.Join(context.Cause(ctx), s.closeTrees())
+}
+
+// closeTrees removes the folders that have become empty since somebody looked.
+func (s *Server) closeTrees() error {
+	if s.ownTrees {
+		return s.cfg.Trees.Close()
+	}
+	return nil
 }
 
 // Close ends everything now: all trees get TERM, and KILL after the grace.
@@ -291,7 +306,7 @@ func (s *Server) Close() error {
 	}
 	s.end("the daemon is shutting down")
 	s.conns.Wait()
-	return nil
+	return s.closeTrees()
 }
 
 func (s *Server) stopListening() []*link.Link {
