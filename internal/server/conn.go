@@ -21,6 +21,7 @@ import (
 // serveConn runs one connection from its first byte to its last.
 func (s *Server) serveConn(nc net.Conn) {
 	log := s.log.WithField("remote", nc.RemoteAddr().String())
+	cfg := s.settings()
 	l, err := link.Server(nc, link.ServerConfig{
 		Identity: s.identity,
 		Auth: hmacauth.ServerConfig{
@@ -29,8 +30,8 @@ func (s *Server) serveConn(nc net.Conn) {
 			Params:    s.cfg.Params,
 			Lookup:    func(id string) (current, next hmacauth.Secret) { return s.ring.Load().Lookup(id) },
 		},
-		Timeout: s.cfg.HandshakeTimeout, RefuseAfter: s.cfg.RefuseAfter, RefuseJitter: s.cfg.RefuseJitter,
-		Memory: s.memory,
+		Timeout: cfg.HandshakeTimeout, RefuseAfter: cfg.RefuseAfter, RefuseJitter: cfg.RefuseJitter,
+		Streams: cfg.Streams, AwayLimit: cfg.AwayLimit, Memory: s.memory,
 		Admit: func(peer hmacauth.Peer, from net.Addr) *frame.Ending {
 			if no := s.ring.Load().Admit(peer.KeyID, source(from), time.Now()); no != nil {
 				return &frame.Ending{Code: frame.CodeRefused, Text: no.Text}

@@ -28,14 +28,14 @@ func (s *Server) environment(start frame.Start, grant policy.Grant, user platfor
 	if start.Terminal != nil && start.Terminal.Term != "" && !named["TERM"] {
 		set("TERM", start.Terminal.Term)
 	}
-	if s.cfg.Lang != "" && !named["LANG"] {
-		set("LANG", s.cfg.Lang)
+	if s.settings().Lang != "" && !named["LANG"] {
+		set("LANG", s.settings().Lang)
 	}
 	set("HOME", user.Home)
 	set("USER", user.Name)
 	set("LOGNAME", user.Name)
 	set("SHELL", user.Shell)
-	set("PATH", s.cfg.Path)
+	set("PATH", s.settings().Path)
 	set("REXEC_SESSION", id)
 	set("REXEC_KEY_ID", grant.KeyID)
 	// Shells and tools look for these (ssh(1), ENVIRONMENT): bash reads ~/.bashrc for a command when they are there.

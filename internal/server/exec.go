@@ -33,7 +33,7 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 		Start: func(ctx context.Context, start frame.Start) (session.Process, frame.Started, *session.Failure) {
 			return s.startCommand(l, r, start)
 		},
-		Grace:        s.cfg.Grace,
+		Grace:        s.settings().Grace,
 		OnLost:       onLost(key.OnLost),
 		EndSurvivors: key.Survivors == policy.SurvivorsKill,
 		Report:       func(err error) { log.WithError(err).Warn("during a command") },
@@ -56,15 +56,14 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	none := frame.Started{}
 	grant, no := s.authorize(l, r, start)
 	if no != nil {
-		s.log.WithFields(logrus.Fields{"key": r.Key, "rule": string(no.Rule)}).Warn("command refused")
-		return nil, none, &session.Failure{Kind: frame.Refused, Reason: no.Text}
+		return nil, none, s.refuse(r, no)
 	}
 	user, fail := s.user(grant)
 	if fail != nil {
 		return nil, none, fail
 	}
-	if s.cfg.Shell != "" {
-		user.Shell = s.cfg.Shell
+	if shell := s.settings().Shell; shell != "" {
+		user.Shell = shell
 	}
 	if start.Subsystem != "" {
 		return nil, none, cannot(fmt.Sprintf("this daemon has no subsystem %q", start.Subsystem))
@@ -101,7 +100,14 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	}
 
 	r.User, r.Request = user.Name, start.Request
-	s.sess.add(r)
+	key, _ := s.ring.Load().Key(r.Key)
+	no = s.sess.enter(r, key, s.settings())
+	if no == nil { // again, for a key that was removed before the registry knew whom to end
+		no = s.ring.Load().Admit(r.Key, source(l.Remote), time.Now())
+	}
+	if no != nil {
+		return nil, none, s.refuse(r, no)
+	}
 	var err error
 	if lost := start.OnLost; lost != frame.OnLostNone && !(lost == frame.OnLostDefault && grant.OnLost == policy.OnLostNone) {
 		if r.entry, err = s.spool.begin(spec.ID, s.cfg.Trees.Folder(spec.ID)); err != nil {
@@ -128,6 +134,11 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	return process{p}, started, nil
 }
 
+func (s *Server) refuse(r *record, no *policy.Refusal) *session.Failure {
+	s.log.WithFields(logrus.Fields{"key": r.Key, "rule": string(no.Rule)}).Warn("command refused")
+	return &session.Failure{Kind: frame.Refused, Reason: no.Text}
+}
+
 // authorize asks the ring as it is now.
 func (s *Server) authorize(l *link.Link, r *record, start frame.Start) (policy.Grant, *policy.Refusal) {
 	ring := s.ring.Load()
@@ -139,7 +150,7 @@ func (s *Server) authorize(l *link.Link, r *record, start frame.Start) (policy.G
 	req := policy.Request{
 		Kind: policy.KindExec, From: from, User: start.User, Argv: start.Argv, Line: start.Line,
 		Shell:    len(start.Argv) == 0 && start.Line == "" && start.Subsystem == "",
-		Terminal: start.Terminal != nil, Env: names(start.Env), AcceptEnv: s.cfg.AcceptEnv,
+		Terminal: start.Terminal != nil, Env: names(start.Env), AcceptEnv: s.settings().AcceptEnv,
 	}
 	if start.Subsystem == "sftp" {
 		req.Kind = policy.KindSFTP
@@ -147,9 +158,6 @@ func (s *Server) authorize(l *link.Link, r *record, start frame.Start) (policy.G
 	grant, no := ring.Authorize(r.Key, req, now)
 	if no != nil {
 		return policy.Grant{}, no
-	}
-	if key, ok := ring.Key(r.Key); ok && grant.MaxSessions > 0 && s.sess.count(r.Key) >= grant.MaxSessions {
-		return policy.Grant{}, policy.RefuseSessions(key)
 	}
 	return grant, nil
 }

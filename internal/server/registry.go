@@ -36,22 +36,14 @@ func (r *record) endAfter(d time.Duration, reason string) {
 
 func (r *record) name() string { return hex.EncodeToString(r.ID[:]) }
 
-func (g *registry) add(r *record) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.sessions[r.name()] = r
-}
-
 func (g *registry) remove(r *record) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.sessions, r.name())
 }
 
-// count is how many sessions a key has.
-func (g *registry) count(key string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// of is how many sessions a key has; g is locked.
+func (g *registry) of(key string) int {
 	n := 0
 	for _, r := range g.sessions {
 		if r.Key == key {
