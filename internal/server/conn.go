@@ -52,7 +52,7 @@ func (s *Server) serveConn(nc net.Conn) {
 	s.mu.Unlock()
 	if err != nil {
 		s.refused.Add(1)
-		logHandshake(log, err)
+		s.logHandshake(sourceOf(nc.RemoteAddr()), log, err)
 		return
 	}
 	defer func() {
@@ -95,17 +95,17 @@ func (s *Server) serveStream(l *link.Link, st *link.Stream) {
 }
 
 // logHandshake says why a peer did not come in: a wrong proof and a foreign protocol are worth a line, a port scan's
-// silence is not.
-func logHandshake(log *logrus.Entry, err error) {
+// silence is not. A source gets a line a second.
+func (s *Server) logHandshake(from netip.Prefix, log *logrus.Entry, err error) {
 	var refused *link.RefusedError
 	switch {
 	case errors.As(err, &refused):
-		log.WithError(err).Warn("not admitted")
+		s.quiet.say(from, log.WithError(err), logrus.WarnLevel, "not admitted")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 		log.WithError(err).Debug("left before it was known")
 	default:
-		log.WithError(err).Info("does not speak rexec/1")
+		s.quiet.say(from, log.WithError(err), logrus.InfoLevel, "does not speak rexec/1")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,8 @@ type Server struct {
 	refused, shutOut, started atomic.Uint64
 	spool                     spool
 	gate                      *gate
+	quiet                     quiet
+	quietAccept               quiet // a failing accept
 
 	mu        sync.Mutex
 	closed    bool
@@ -230,7 +233,7 @@ func (s *Server) Serve(l net.Listener) error {
 				return err
 			}
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.log.WithError(err).WithField("pause", pause.String()).Warn("cannot accept, waiting")
+			s.quietAccept.say(netip.Prefix{}, s.log.WithError(err).WithField("pause", pause.String()), logrus.WarnLevel, "cannot accept, waiting")
 			time.Sleep(pause)
 			continue
 		}
