@@ -89,6 +89,11 @@ func listenCause(err error) error {
 }
 
 func serve(ctx context.Context, f serveFlags, std stdio) error {
+	if code, done, err := platform.AsPid1(); err != nil {
+		return err
+	} else if done {
+		return exitCode(code)
+	}
 	conf, cfg, err := load(f, std.getenv)
 	if err != nil {
 		return err
