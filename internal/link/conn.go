@@ -17,7 +17,8 @@ import (
 // and flush.
 type conn struct {
 	net.Conn
-	lastRead, lastWrite atomic.Int64 // unix nanoseconds
+	born                time.Time    // what the two below count from, so that a step of the clock changes nothing
+	lastRead, lastWrite atomic.Int64 // nanoseconds since born
 
 	// Reading, by one goroutine at a time.
 	in     []byte // what was read and not yet taken, within small or inLent
@@ -48,11 +49,7 @@ const (
 var largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeBuffer); return &b }}
 
 func newConn(c net.Conn) *conn {
-	k := &conn{Conn: c, small: make([]byte, smallBuffer)}
-	now := time.Now().UnixNano()
-	k.lastRead.Store(now)
-	k.lastWrite.Store(now)
-	return k
+	return &conn{Conn: c, small: make([]byte, smallBuffer), born: time.Now()}
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -69,7 +66,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		if n == 0 {
 			return 0, err
 		}
-		c.lastRead.Store(time.Now().UnixNano())
+		c.lastRead.Store(int64(time.Since(c.born)))
 		c.in, c.inErr, c.filled = buf[:n], err, n
 	}
 	n := copy(p, c.in)
@@ -165,7 +162,7 @@ func (c *conn) write(p []byte) error {
 		n, err := c.Conn.Write(p)
 		if n > 0 {
 			p = p[n:]
-			c.lastWrite.Store(time.Now().UnixNano())
+			c.lastWrite.Store(int64(time.Since(c.born)))
 		}
 		switch {
 		case err == nil && n == 0:
@@ -207,7 +204,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 
 // clocks gives cfg this connection's own view of when bytes moved.
 func (c *conn) clocks(cfg mux.Config) mux.Config {
-	cfg.LastRead = func() time.Time { return time.Unix(0, c.lastRead.Load()) }
-	cfg.LastWrite = func() time.Time { return time.Unix(0, c.lastWrite.Load()) }
+	cfg.LastRead = func() time.Time { return c.born.Add(time.Duration(c.lastRead.Load())) }
+	cfg.LastWrite = func() time.Time { return c.born.Add(time.Duration(c.lastWrite.Load())) }
 	return cfg
 }
