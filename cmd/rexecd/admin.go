@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,8 +41,19 @@ func reloadCommand(std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = ask(p, "reload")
-			return err
+			raw, err := ask(p, "reload")
+			if err != nil {
+				return err
+			}
+			var waits []string
+			if err := json.Unmarshal(raw, &waits); len(raw) > 0 && err != nil {
+				return err
+			}
+			say(std.err, "rexecd: reloaded")
+			if len(waits) > 0 {
+				say(std.err, "rexecd: changed, but only a restart makes it hold: %s", strings.Join(waits, ", "))
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "the folder for all files of this daemon")

@@ -7,10 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"rexec/hmacauth"
+	"rexec/internal/policy"
 	"rexec/internal/strictoml"
 )
 
@@ -23,6 +26,8 @@ type config struct {
 	Path      string   // path: PATH of commands
 	Shell     string   // shell: the shell of all users, instead of each one's own
 	Lang      string   // lang: LANG of commands unless the client sends one
+
+	tuning
 }
 
 // readConfig reads rexecd.toml; every unknown key is refused with its row.
@@ -54,6 +59,7 @@ func readConfig(path string) (config, error) {
 	c.Path = root.Text("path")
 	c.Shell = root.Text("shell")
 	c.Lang = root.Text("lang")
+	c.tuning = readTuning(root)
 	if len(c.Names) == 0 {
 		root.Fail("names", errors.New("must name this daemon at least once"))
 	}
@@ -73,9 +79,32 @@ func readConfig(path string) (config, error) {
 	if len(c.Listen) == 0 {
 		root.Fail("listen", errors.New("must name at least one address"))
 	}
+	var listens []string
 	for _, a := range c.Listen {
-		if _, _, err := listenAddress(a); err != nil {
+		host, port, err := listenAddress(a)
+		if err != nil {
 			root.Fail("listen", err)
+			continue
+		}
+		whole := net.JoinHostPort(host, strconv.Itoa(port))
+		if slices.Contains(listens, whole) {
+			root.Fail("listen", fmt.Errorf("has %s twice", whole))
+		}
+		listens = append(listens, whole)
+	}
+	for name, empty := range map[string]bool{"advertise": c.Advertise == "", "path": c.Path == "", "shell": c.Shell == "", "lang": c.Lang == ""} {
+		if empty && root.Has(name) {
+			root.Fail(name, errors.New("is empty: fill it or leave the line out"))
+		}
+	}
+	for _, name := range c.AcceptEnv {
+		if err := policy.CheckEnv(name); err != nil {
+			root.Fail("accept_env", fmt.Errorf("has %.64q in it, which %w", name, err))
+		}
+	}
+	for _, text := range [...]struct{ name, text string }{{"path", c.Path}, {"shell", c.Shell}, {"lang", c.Lang}} {
+		if strings.ContainsFunc(text.text, unicode.IsControl) {
+			root.Fail(text.name, errors.New("has a control character in it"))
 		}
 	}
 	return c, doc.Err()

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -20,9 +17,6 @@ import (
 	"rexec/internal/server"
 	"rexec/platform"
 )
-
-// shutdownTime is how long running commands may go on after TERM.
-const shutdownTime = 10 * time.Second
 
 type serveFlags struct{ state, config string }
 
@@ -73,19 +67,15 @@ func load(f serveFlags, getenv func(string) string) (config, server.Config, erro
 	if _, err := server.HostPin(hostKey); err != nil {
 		return conf, server.Config{}, fmt.Errorf("%s: %w: put back the one that rexecd init made, or set this machine up anew", p.hostKey, err)
 	}
-	return conf, server.Config{
+	cfg := server.Config{
 		Names: conf.Names, HostKey: hostKey, Ring: ring, AcceptEnv: conf.AcceptEnv, Path: conf.Path, Shell: conf.Shell, Lang: conf.Lang,
 		RunDir: filepath.Join(p.data, "run"),
-	}, nil
-}
-
-// listenCause gives the words below net.OpError's address.
-func listenCause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Err != nil {
-		return op.Err
 	}
-	return err
+	if cfg.Lang == "" {
+		cfg.Lang = getenv("LANG")
+	}
+	conf.into(&cfg)
+	return conf, cfg, nil
 }
 
 func serve(ctx context.Context, f serveFlags, std stdio) error {
@@ -98,12 +88,12 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Lang == "" {
-		cfg.Lang = std.getenv("LANG")
+	p, err := f.paths(std.getenv)
+	if err != nil {
+		return err
 	}
 	log := logrus.New()
-	log.SetOutput(std.err)
-	log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, TimestampFormat: "2006-01-02 15:04:05"})
+	setLog(log, conf, std)
 	cfg.Log = logrus.NewEntry(log)
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
@@ -113,59 +103,48 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	if err != nil {
 		return err
 	}
-	reload := func() (any, error) {
-		_, next, err := load(f, std.getenv)
-		if err != nil {
-			log.WithError(err).Error("not reloaded: the daemon goes on as before")
-			return nil, err
-		}
-		s.SetRing(next.Ring)
-		log.WithField("keys", len(next.Ring.Keys())).Info("reloaded")
-		return nil, nil
-	}
-	p, err := f.paths(std.getenv)
-	if err != nil {
-		return err
-	}
+	d := &daemonFiles{flags: f, std: std, log: log, server: s, first: cfg, listen: conf.Listen, metrics: conf.Metrics}
+	d.conf.Store(&conf)
 	control, err := listenControl(p)
 	if err != nil {
 		return err
 	}
 	defer control.Close()
-	go serveControl(control, map[string]func() (any, error){
-		"reload": reload,
-		"status": func() (any, error) { return s.Status(), nil },
-	})
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 
-	var listeners []net.Listener
-	for _, a := range conf.Listen {
-		host, port, err := listenAddress(a)
-		if err != nil {
-			return err
-		}
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	listeners, passed, err := openListeners(conf, p.config)
+	if err != nil {
+		return err
+	}
+	if conf.Metrics != "" {
+		m, err := startMonitor(conf.Metrics, s, &d.reloads)
 		if err != nil {
 			for _, l := range listeners {
 				_ = l.Close()
 			}
-			return fmt.Errorf("cannot listen on %s: %w: see who else listens there, or change listen in %s", a, listenCause(err), p.config)
+			return err
 		}
-		listeners = append(listeners, l)
+		defer m.close()
+		log.WithField("address", conf.Metrics).Info("metrics and health")
 	}
+	go serveControl(control, map[string]func() (any, error){
+		"reload": d.reload,
+		"status": func() (any, error) { return s.Status(), nil },
+	})
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
-		log.WithField("address", l.Addr().String()).Info("listening")
+		log.WithFields(logrus.Fields{"address": l.Addr().String(), "from_systemd": passed}).Info("listening")
 		go func() { ended <- s.Serve(l) }()
 	}
+	tellReady()
 	var failed error
 	running := len(listeners)
 	for done := false; !done; {
 		select {
 		case <-hup:
-			_, _ = reload() // its failure is in the log
+			_, _ = d.reload() // its failure is in the log
 		case <-ctx.Done():
 			log.Info("shutting down")
 			done = true
@@ -174,7 +153,8 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 			done = true
 		}
 	}
-	bounded, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	tellStopping()
+	bounded, cancel := context.WithTimeout(context.Background(), d.conf.Load().ShutdownTime)
 	defer cancel()
 	_ = s.Shutdown(bounded) // what did not end in time was ended, which is what TERM asked for
 	for range running {

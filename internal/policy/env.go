@@ -41,9 +41,9 @@ func anyGlob(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return glob(p, nil, name) })
 }
 
-// checkEnvPattern refuses a pattern that could not let anything through. The
+// CheckEnv refuses a pattern that could not let anything through. The
 // error continues a sentence that has named the pattern.
-func checkEnvPattern(pattern string) error {
+func CheckEnv(pattern string) error {
 	if strings.ContainsFunc(pattern, oddInEnv) {
 		return errors.New("is no name of a variable")
 	}

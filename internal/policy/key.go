@@ -138,7 +138,7 @@ func (k Key) check(report func(field string, err error)) {
 		report("command", errors.New("replaces every command, so that commands says nothing: leave one of them out"))
 	}
 	for _, name := range k.Env {
-		if err := checkEnvPattern(name); err != nil {
+		if err := CheckEnv(name); err != nil {
 			report("env", fmt.Errorf("has %.64q in it, which %w", name, err))
 		}
 	}

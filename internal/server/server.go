@@ -191,6 +191,7 @@ type Status struct {
 	ShutOut     uint64    // connections of sources that gave too many wrong proofs, so far
 	Sessions    int       // running now
 	Started     uint64    // so far
+	Closing     bool      // Shutdown or Close was called
 }
 
 // Status says how things stand.
@@ -198,7 +199,7 @@ func (s *Server) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Status{Since: s.since, Connections: len(s.links), Unproved: len(s.pending), Refused: s.refused.Load(), ShutOut: s.shutOut.Load(),
-		Sessions: s.sess.len(), Started: s.started.Load()}
+		Sessions: s.sess.len(), Started: s.started.Load(), Closing: s.closed}
 }
 
 // Serve accepts connections from l until the server is shut down, and then returns ErrServerClosed. A failing Accept
