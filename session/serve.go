@@ -190,10 +190,10 @@ func (s *server) open(ctx context.Context) bool {
 	s.phase.move(starting)
 	startCtx, cancel := context.WithCancelCause(ctx)
 	unlink := context.AfterFunc(s.st.Context(), func() { cancel(context.Cause(s.st.Context())) })
+	s.began = time.Now() // before the start: what the command used counts from its fork on
 	p, told, failure := s.cfg.Start(startCtx, s.start)
 	unlink()
 	cancel(nil)
-	s.began = time.Now()
 	if failure != nil {
 		s.verdict = frame.Verdict{Kind: failure.Kind, Code: failure.Code, Reason: failure.Reason}
 		s.phase.move(delivering)

@@ -104,7 +104,11 @@ func (r *Ring) Authorize(keyID string, req Request, now time.Time) (Grant, *Refu
 		return Grant{}, refuse(RuleTerminal, "key %q may not use a terminal: leave it out with -T", k.ID)
 	}
 	for _, name := range req.Env {
-		if !g.AllowEnv(name) {
+		switch {
+		case g.AllowEnv(name):
+		case forbiddenEnv(name):
+			return Grant{}, refuse(RuleEnv, "environment variable %.64q is never taken from a client: leave it out", name)
+		default:
 			return Grant{}, refuse(RuleEnv, "environment variable %.64q is not allowed: "+
 				"the key's env, or the daemon's configuration, has to name it", name)
 		}

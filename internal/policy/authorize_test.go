@@ -179,6 +179,11 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	assert.Equal(t, &Refusal{RuleCommand, `"x11\n" is nothing a key can allow`}, no)
 }
 
+func TestSem22_AVariableThatNobodyMayOpenHasItsOwnWords(t *testing.T) {
+	_, no := ask(t, Request{Shell: true, Env: []string{"LD_PRELOAD"}})
+	assert.Equal(t, &Refusal{RuleEnv, `environment variable "LD_PRELOAD" is never taken from a client: leave it out`}, no)
+}
+
 func TestSem22_InsistedVariableRefusesTheRequest(t *testing.T) {
 	_, no := ask(t, Request{Shell: true, Env: []string{"LANG", "TZ"}})
 	assert.Equal(t, &Refusal{RuleEnv, `environment variable "TZ" is not allowed: ` +
