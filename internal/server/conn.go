@@ -15,6 +15,7 @@ import (
 
 	"rexec/frame"
 	"rexec/hmacauth"
+	"rexec/internal/audit"
 	"rexec/internal/link"
 )
 
@@ -22,6 +23,7 @@ import (
 func (s *Server) serveConn(nc net.Conn) {
 	log := s.log.WithField("remote", nc.RemoteAddr().String())
 	cfg := s.settings()
+	admitted := true // its key may be used; link says whether there was a proof
 	l, err := link.Server(nc, link.ServerConfig{
 		Identity: s.identity,
 		Auth: hmacauth.ServerConfig{
@@ -34,6 +36,8 @@ func (s *Server) serveConn(nc net.Conn) {
 		Streams: cfg.Streams, AwayLimit: cfg.AwayLimit, Memory: s.memory,
 		Admit: func(peer hmacauth.Peer, from net.Addr) *frame.Ending {
 			if no := s.ring.Load().Admit(peer.KeyID, source(from), time.Now()); no != nil {
+				admitted = false
+				s.noteRefused(from, peer.KeyID, string(no.Rule), no.Text)
 				return &frame.Ending{Code: frame.CodeRefused, Text: no.Text}
 			}
 			return nil
@@ -52,7 +56,9 @@ func (s *Server) serveConn(nc net.Conn) {
 	s.mu.Unlock()
 	if err != nil {
 		s.refused.Add(1)
-		s.logHandshake(sourceOf(nc.RemoteAddr()), log, err)
+		if s.logHandshake(sourceOf(nc.RemoteAddr()), log, err) {
+			s.noteRefused(nc.RemoteAddr(), "", "", err.Error())
+		}
 		return
 	}
 	defer func() {
@@ -62,6 +68,9 @@ func (s *Server) serveConn(nc net.Conn) {
 	}()
 	log = log.WithField("key", l.Peer.KeyID)
 	log.Debug("connected")
+	if admitted {
+		_ = s.note(audit.Record{Event: audit.Admitted, Key: l.Peer.KeyID, Remote: l.Remote.String()})
+	}
 
 	ctx, cancel := context.WithCancel(l.Context())
 	defer cancel()
@@ -95,8 +104,8 @@ func (s *Server) serveStream(l *link.Link, st *link.Stream) {
 }
 
 // logHandshake says why a peer did not come in: a wrong proof and a foreign protocol are worth a line, a port scan's
-// silence is not. A source gets a line a second.
-func (s *Server) logHandshake(from netip.Prefix, log *logrus.Entry, err error) {
+// silence is not. A source gets a line a second. It reports whether the peer was turned away rather than gone.
+func (s *Server) logHandshake(from netip.Prefix, log *logrus.Entry, err error) bool {
 	var refused *link.RefusedError
 	switch {
 	case errors.As(err, &refused):
@@ -104,9 +113,11 @@ func (s *Server) logHandshake(from netip.Prefix, log *logrus.Entry, err error) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 		log.WithError(err).Debug("left before it was known")
+		return false
 	default:
 		s.quiet.say(from, log.WithError(err), logrus.InfoLevel, "does not speak rexec/1")
 	}
+	return true
 }
 
 // source is the address that limits are judged by; the zero Addr where there is none.

@@ -31,13 +31,18 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 	log := s.log.WithFields(logrus.Fields{"remote": l.Remote.String(), "key": r.Key, "session": r.name()})
 	cfg := session.Config{
 		Start: func(ctx context.Context, start frame.Start) (session.Process, frame.Started, *session.Failure) {
-			return s.startCommand(l, r, start)
+			p, started, no := s.startCommand(l, r, start)
+			if no != nil {
+				s.noteFailure(l, r, start, no)
+			}
+			return p, started, no
 		},
 		Grace:        s.settings().Grace,
 		OnLost:       onLost(key.OnLost),
 		EndSurvivors: key.Survivors == policy.SurvivorsKill,
 		Report:       func(err error) { log.WithError(err).Warn("during a command") },
 		Ended: func(v frame.Verdict) {
+			s.noteEnded(l, r, v)
 			log.WithFields(logrus.Fields{"kind": v.Kind.String(), "code": v.Code, "signal": v.Signal, "in": v.In, "out": v.Out,
 				"err": v.Err, "survivors": v.Survivors, "wall": (time.Duration(v.Wall) * time.Microsecond).String(), "reason": v.Reason}).Info("command ended")
 		},
@@ -50,8 +55,8 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 	s.sess.remove(r)
 }
 
-// startCommand is the one choke point between a request and a process: the ring decides, the registry knows of it, and
-// only then platform starts it.
+// startCommand is the one choke point between a request and a process: the ring decides, the registry and the audit log
+// know of it, and only then platform starts it.
 func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (session.Process, frame.Started, *session.Failure) {
 	none := frame.Started{}
 	grant, no := s.authorize(l, r, start)
@@ -60,6 +65,9 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	}
 	user, fail := s.user(grant)
 	if fail != nil {
+		if fail.Kind == frame.Refused {
+			r.rule = string(policy.RuleUser)
+		}
 		return nil, none, fail
 	}
 	if shell := s.settings().Shell; shell != "" {
@@ -114,6 +122,9 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 			return nil, none, cannot(err.Error())
 		}
 	}
+	if fail := s.accept(l, r, start, grant, dir); fail != nil {
+		return nil, none, fail
+	}
 	p, err := platform.Start(s.cfg.Trees, spec)
 	if err != nil {
 		return nil, none, startFailure(err)
@@ -135,7 +146,8 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 }
 
 func (s *Server) refuse(r *record, no *policy.Refusal) *session.Failure {
-	s.log.WithFields(logrus.Fields{"key": r.Key, "rule": string(no.Rule)}).Warn("command refused")
+	r.rule = string(no.Rule)
+	s.log.WithFields(logrus.Fields{"key": r.Key, "rule": r.rule}).Warn("command refused")
 	return &session.Failure{Kind: frame.Refused, Reason: no.Text}
 }
 

@@ -27,6 +27,9 @@ type record struct {
 	end     context.CancelCauseFunc
 	entry   *entry // in the run folder; nil: none
 	timers  []*time.Timer
+
+	accepted bool   // the audit log has it, or should
+	rule     string // that refused it
 }
 
 // endAfter ends the session when d has passed; the timers are stopped by whoever serves it.

@@ -18,9 +18,11 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/time/rate"
 
 	"rexec/frame"
 	"rexec/hmacauth"
+	"rexec/internal/audit"
 	"rexec/internal/link"
 	"rexec/internal/policy"
 	"rexec/platform"
@@ -42,6 +44,9 @@ type Config struct {
 	Trees     *platform.Trees // nil: probed
 	Grace     time.Duration   // between asking a tree to end and killing it; 0: 5 s
 	Memory    int64           // bytes that all windows together may grow by; 0: 1 GiB
+
+	// Audit has every command before it starts and after its end; nil: nobody has. The caller closes it, after Shutdown.
+	Audit *audit.Log
 
 	Budgets Budgets // before the proofs
 
@@ -87,6 +92,10 @@ type Server struct {
 	gate                      *gate
 	quiet                     quiet
 	quietAccept               quiet // a failing accept
+
+	refusals           *audit.Limiter
+	announce, farewell sync.Once      // the audit log's first and last line of this daemon
+	auditFailed        rate.Sometimes // says that a line could not be written
 
 	mu        sync.Mutex
 	closed    bool
@@ -155,6 +164,8 @@ func New(cfg Config) (*Server, error) {
 	s.live.Store(&cfg)
 	s.since = time.Now()
 	s.gate = newGate(cfg.Budgets)
+	s.refusals = audit.NewLimiter(func(r audit.Record) { _ = s.note(r) })
+	s.auditFailed.Interval = time.Second
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.sess.sessions = make(map[string]*record)
 	return s, nil
@@ -168,6 +179,7 @@ func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 // that is not good any more ends.
 func (s *Server) SetRing(r *policy.Ring) {
 	old := s.ring.Swap(r)
+	s.noteKeys(old, r)
 	ended := policy.Ended(old, r, time.Now())
 	if len(ended) == 0 {
 		return
@@ -213,6 +225,7 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	s.listeners[l] = struct{}{}
 	s.mu.Unlock()
+	s.noteStarted()
 	defer func() {
 		_ = l.Close()
 		s.mu.Lock()
@@ -253,6 +266,7 @@ func (s *Server) Serve(l net.Listener) error {
 			delete(s.pending, nc)
 			s.mu.Unlock()
 			s.shutOut.Add(1)
+			s.noteRefused(nc.RemoteAddr(), "", "", "shut out after wrong proofs")
 			_ = nc.Close()
 			s.conns.Done()
 			continue
@@ -287,11 +301,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case <-idle:
+		s.noteStopped()
 		return s.closeTrees()
 	case <-ctx.Done():
 	}
 	s.end("the daemon is shutting down")
 	<-idle
+	s.noteStopped()
 	return errors.Join(context.Cause(ctx), s.closeTrees())
 }
 
@@ -310,6 +326,7 @@ func (s *Server) Close() error {
 	}
 	s.end("the daemon is shutting down")
 	s.conns.Wait()
+	s.noteStopped()
 	return s.closeTrees()
 }
 

@@ -7,8 +7,8 @@ import (
 	"rexec/internal/policy"
 )
 
-// Reload takes from next what can change while the daemon runs: all but Names, HostKey, Trees, Memory, Params, RunDir
-// and Log, which stay. Connections that are proved keep the limits they came with; what runs with a key that is not
+// Reload takes from next what can change while the daemon runs: all but Names, HostKey, Trees, Memory, Params, RunDir,
+// Log and Audit, which stay. Connections that are proved keep the limits they came with; what runs with a key that is not
 // good any more ends.
 func (s *Server) Reload(next Config) {
 	next = next.orDefault()
