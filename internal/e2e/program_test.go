@@ -65,7 +65,7 @@ func start(t *testing.T, config ...string) *program {
 	require.NoError(t, err)
 	f, err := os.OpenFile(filepath.Join(p.state, "rexecd.toml"), os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = fmt.Fprintln(f, strings.Join(append([]string{`shell = "/bin/sh"`}, config...), "\n"))
+	_, err = fmt.Fprintln(f, strings.Join(append([]string{`shell = "/bin/sh"`, `log_format = "text"`}, config...), "\n"))
 	require.NoError(t, errors.Join(err, f.Close()))
 	add := p.command("rexec", "host", "add", "box")
 	add.Stdin = bytes.NewReader(token)
