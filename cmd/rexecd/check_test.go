@@ -26,7 +26,7 @@ var broken = []struct {
 	text string
 	want string // behind the folder
 }{
-	{conf, "", `rexecd.toml:1:1: "names" must name this daemon at least once`},
+	{conf, "listen = [\"127.0.0.1:7522\"]\n", `rexecd.toml:1:1: "names" must name this daemon at least once`},
 	{conf, "names = [\"box\"]\n", `rexecd.toml:1:1: "listen" must name at least one address`},
 	{conf, base + "nmaes = []\n", `rexecd.toml:3:1: "nmaes" is not known here, want one of accept_env advertise`},
 	{conf, base + "path = \n", `rexecd.toml:3:8: `},
