@@ -51,7 +51,7 @@ func TestInputDaemonsFilesThatAreWrongAreRefusedWithTheReason(t *testing.T) {
 	key := ring[strings.Index(ring, "[[key]]"):]
 	twice := strings.Replace(ring, "keys = 1", "keys = 2", 1) + "\n" + key
 	for _, c := range []struct{ name, file, text, says string }{
-		{"an unknown key", "rexecd.toml", conf + "lisen = 1\n", `rexecd.toml:4:1: "lisen" is not known here, want one of .*listen`},
+		{"an unknown key", "rexecd.toml", conf + "lisen = 1\n", `rexecd.toml:5:1: "lisen" is not known here, want one of .*listen`},
 		{"no TOML", "rexecd.toml", "names = [\n", `rexecd.toml:\d+:\d+: `},
 		{"port 0", "rexecd.toml", strings.Replace(conf, fmt.Sprint(":", p.port), ":0", 1), `rexecd.toml:2:1: "listen" .*the port must be 1 to 65535`},
 		{"port 65536", "rexecd.toml", strings.Replace(conf, fmt.Sprint(":", p.port), ":65536", 1), `rexecd.toml:2:1: "listen" .*the port must be 1 to 65535`},
