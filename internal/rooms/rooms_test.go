@@ -71,6 +71,7 @@ var libraries = []library{
 	{"github.com/creack/pty", "platform", "terminals of processes are the kernel's business, one room owns its traps"},
 	{"golang.org/x/term", "internal/localterm", "raw mode has one owner, which restores it"},
 	{"github.com/sirupsen/logrus", "cmd/rexecd internal/server", "only the daemon logs; Fatal in a client would skip what restores the terminal"},
+	{"github.com/coreos/go-systemd", "cmd/rexecd", "who started the daemon is the business of its command"},
 	{"github.com/prometheus", "cmd/rexecd internal/server", "three megabytes that no client needs"},
 	{"github.com/spf13/cobra", "cmd/rexecd cmd/rexec", "flags are the business of commands"},
 	{"github.com/stretchr/testify", "", "for tests"},
