@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"rexec/hmacauth"
+	"rexec/internal/audit"
 	"rexec/internal/policy"
 	"rexec/internal/strictoml"
 )
@@ -26,6 +27,8 @@ type config struct {
 	Path      string   // path: PATH of commands
 	Shell     string   // shell: the shell of all users, instead of each one's own
 	Lang      string   // lang: LANG of commands unless the client sends one
+
+	Audit audit.Options // audit, audit_file, audit_fsync
 
 	tuning
 }
@@ -60,6 +63,7 @@ func readConfig(path string) (config, error) {
 	c.Shell = root.Text("shell")
 	c.Lang = root.Text("lang")
 	c.tuning = readTuning(root)
+	c.Audit = readAudit(root)
 	if len(c.Names) == 0 {
 		root.Fail("names", errors.New("must name this daemon at least once"))
 	}

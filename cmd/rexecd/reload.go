@@ -36,6 +36,9 @@ func (d *daemonFiles) reload() (any, error) {
 	tellReloading()
 	defer tellReady()
 	conf, next, err := load(d.flags, d.std.getenv)
+	if err == nil {
+		err = d.first.Audit.Reopen(conf.Audit) // the last that can fail
+	}
 	if err != nil {
 		d.reloads.bad.Add(1)
 		d.log.WithError(err).Error("not reloaded: the daemon goes on as before")

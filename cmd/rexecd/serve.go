@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"rexec/internal/audit"
 	"rexec/internal/policy"
 	"rexec/internal/secretfile"
 	"rexec/internal/server"
@@ -75,6 +76,9 @@ func load(f serveFlags, getenv func(string) string) (config, server.Config, erro
 		cfg.Lang = getenv("LANG")
 	}
 	conf.into(&cfg)
+	if conf.Audit.Path == "" {
+		conf.Audit.Path = filepath.Join(p.data, "audit.log")
+	}
 	return conf, cfg, nil
 }
 
@@ -99,6 +103,10 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	defer platform.Prepare()()
+	if cfg.Audit, err = audit.Open(conf.Audit); err != nil {
+		return fmt.Errorf("%w (audit and audit_file in %s say whether and where)", err, p.config)
+	}
+	defer cfg.Audit.Close()
 	s, err := server.New(cfg)
 	if err != nil {
 		return err

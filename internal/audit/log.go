@@ -18,17 +18,6 @@ const (
 	Off    Mode = "off"    // nothing is written
 )
 
-// ParseMode reads one of the three words; empty is Strict.
-func ParseMode(word string) (Mode, error) {
-	switch m := Mode(word); m {
-	case "":
-		return Strict, nil
-	case Strict, Loose, Off:
-		return m, nil
-	}
-	return "", fmt.Errorf("must be %q, %q or %q", Strict, Loose, Off)
-}
-
 // Options is where and how a log is written.
 type Options struct {
 	Path string // not used by Off

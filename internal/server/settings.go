@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"rexec/internal/audit"
 	"rexec/internal/policy"
 )
 
@@ -14,6 +15,7 @@ func (s *Server) Reload(next Config) {
 	next = next.orDefault()
 	s.live.Store(&next)
 	s.gate.set(next.Budgets)
+	_ = s.note(audit.Record{Event: audit.DaemonReloaded})
 	if next.Ring != nil {
 		s.SetRing(next.Ring)
 	}
