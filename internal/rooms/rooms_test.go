@@ -55,6 +55,7 @@ var table = []room{
 	{"internal/secretfile", "", "opens files: it does not know their contents"},
 	{"internal/strictoml", "", "reads TOML: it does not know what the names mean"},
 	{"internal/sshopt", "", "reads a command line: it does not know what options do"},
+	{"bench/compare", "", "runs the programs as a user does and knows nothing of their inside"},
 	{"internal/e2e", "", "tests only"},
 	{"internal/faulty", "", "a network that fails; for tests"},
 	{"internal/rooms", "", "this test"},
