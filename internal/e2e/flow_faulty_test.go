@@ -175,7 +175,7 @@ func TestSem05_OrdinaryCommandsOverABadNetworkAreAsOverAGoodOne(t *testing.T) {
 // The same list over the two programs: what a shell sees.
 func TestOrdinaryCommandsOverABadNetworkByTheProgram(t *testing.T) {
 	p := start(t)
-	for seed := range uint64(2) {
+	for seed := range uint64(seeds(t, 1)) {
 		f := faulty.Fault{Seed: seed + 1, Short: true, Delay: 50 * time.Microsecond}
 		proxy, err := faulty.NewProxy(fmt.Sprintf("127.0.0.1:%d", p.port), func(int) faulty.Plan { return faulty.Plan{Up: f, Down: f} })
 		require.NoError(t, err)

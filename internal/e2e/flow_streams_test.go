@@ -72,6 +72,7 @@ func (p *program) piped(local string, args ...string) (string, outcome) {
 }
 
 func TestSem16_ASlowReaderGetsEveryLine(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	got, o := p.piped("sleep 3; wc -l", "box", "yes | head -2000")
 	assert.Equal(t, "2000", got)
@@ -152,6 +153,7 @@ func TestSem17_ReadersThatNeverReadCostBoundedMemoryAndDelayNobody(t *testing.T)
 }
 
 func TestSem18_AStalledOutputDoesNotStopTheOther(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	for stalled, line := range map[int]string{
 		1: `yes & i=0; while [ $i -lt 20 ]; do i=$((i+1)); echo line $i >&2; sleep 0.05; done; kill $!; exit 4`,
@@ -181,7 +183,9 @@ func TestSem18_AStalledOutputDoesNotStopTheOther(t *testing.T) {
 }
 
 func TestSem19_WhatHoldsAnOutputIsWaitedForAsLongAsSaid(t *testing.T) {
+	t.Parallel()
 	p := start(t)
+	var look []func()
 	for _, c := range []struct {
 		linger   string
 		hold     string // how long the child holds the output
@@ -202,24 +206,31 @@ func TestSem19_WhatHoldsAnOutputIsWaitedForAsLongAsSaid(t *testing.T) {
 		}
 		cmd, status := p.withStatus(args...)
 		began := time.Now()
-		o := p.begin(cmd).wait(c.promised + time.Second)
-		took := time.Since(began)
-		assert.Equal(t, outcome{stdout: c.stdout}, o, c)
-		assert.GreaterOrEqual(t, took, c.atLeast, c)
-		assertWithin(t, 500*time.Millisecond, took-c.atLeast, fmt.Sprint(c))
-		assert.Equal(t, c.held, status().Held, c)
-		for _, pid := range p.tree() {
-			reap(t, pid)
-		}
+		j := p.begin(cmd)
+		look = append(look, func() {
+			o := j.wait(c.promised + time.Second)
+			took := j.ended.Sub(began)
+			assert.Equal(t, outcome{stdout: c.stdout}, o, c)
+			assert.GreaterOrEqual(t, took, c.atLeast, c)
+			assertWithin(t, 500*time.Millisecond, took-c.atLeast, fmt.Sprint(c))
+			assert.Equal(t, c.held, status().Held, c)
+		})
+	}
+	for _, l := range look { // they wait side by side
+		l()
+	}
+	for _, pid := range p.tree() {
+		reap(t, pid)
 	}
 	p.nothingLeft()
 }
 
 func TestSem19_AllThatWasWrittenIsDeliveredToASlowReader(t *testing.T) {
+	t.Parallel()
 	p := start(t)
-	// Longer than the linger, more than the pipe and the windows hold, and somebody holds the output.
-	got, o := p.piped("sleep 3; wc -c", "box", "sleep 300 & head -c 400000 /dev/zero")
-	assert.Equal(t, "400000", got)
+	// The reader sleeps longer than the linger: what the window could not take is counted in the pipe and delivered.
+	got, o := p.piped("sleep 3; wc -c", "box", "sleep 300 & head -c 380000 /dev/zero")
+	assert.Equal(t, "380000", got)
 	assert.Zero(t, o.code, o.stderr)
 	// Without any linger, what the pipe holds is delivered.
 	got, o = p.piped("sleep 1; wc -c", "--linger", "0", "box", "sleep 300 & head -c 60000 /dev/zero")
@@ -232,6 +243,7 @@ func TestSem19_AllThatWasWrittenIsDeliveredToASlowReader(t *testing.T) {
 }
 
 func TestSem19_OneThatStillWritesIsCutAndNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	var out bytes.Buffer
 	cmd := p.rexec("--linger", "300ms", "box", "yes & sleep 0.2; exit 3")

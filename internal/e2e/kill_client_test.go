@@ -69,6 +69,7 @@ func escapeUnlessGroup() string {
 }
 
 func TestSem24_OneInterruptThatIsIgnoredChangesNothing(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	j := p.begin(p.rexec("box", `trap '' INT; echo ready; sleep 1; echo whole; exit 4`))
 	j.says("ready")
@@ -115,6 +116,7 @@ func TestSem24_NamedSignalsFromTheAPI(t *testing.T) {
 }
 
 func TestSem26_ATimeoutEndsTheTree(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	cmd, status := p.withStatus("--timeout", "2s", "box", escapeUnlessGroup()+`echo ready; sleep 300`)
 	began := time.Now()
@@ -131,6 +133,7 @@ func TestSem26_ATimeoutEndsTheTree(t *testing.T) {
 }
 
 func TestSem26_ACommandThatEndsInTimeIsNotTouched(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	file := filepath.Join(t.TempDir(), "pid")
 	o := p.run(p.rexec("--timeout", "1s", "box", `sleep 30 >/dev/null 2>&1 </dev/null & echo $! > `+file+`; exit 3`), "")
@@ -142,6 +145,7 @@ func TestSem26_ACommandThatEndsInTimeIsNotTouched(t *testing.T) {
 }
 
 func TestSem26_TheDaemonKeepsTheTimeWhenTheClientIsStopped(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	j := p.begin(p.rexec("--timeout", "500ms", "box", "echo ready; sleep 300"))
 	j.says("ready")

@@ -53,7 +53,7 @@ func TestSem07_ADaemonKilledDuringACommandLeavesNothingAndTheOutcomeIsUnknown(t 
 func TestSem07_ADaemonKilledAtAnyMomentOfAStartLeavesNothing(t *testing.T) {
 	p := start(t)
 	rng := rand.New(rand.NewPCG(7, 1))
-	for range 6 {
+	for range 4 {
 		var jobs []*job
 		for range 8 {
 			jobs = append(jobs, p.begin(p.rexec("box", "sleep 300")))
@@ -107,6 +107,7 @@ func TestSem07_WhatPolicyKeepsOutlivesTheDaemon(t *testing.T) {
 }
 
 func TestSem27_TermWaitsForCommandsAndThenEndsThem(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	long, status := p.withStatus("box", escape+`echo ready; sleep 300`)
 	last := p.begin(long)

@@ -119,6 +119,7 @@ func (s *soak) api(c *client.Client, rng *rand.Rand) bool {
 			s.lie("api: output without a connection: %v", err)
 		}
 		s.count("api: not started")
+		time.Sleep(200 * time.Millisecond) // the daemon is about to come back
 		return false
 	default:
 		s.lie("api: %v", err)

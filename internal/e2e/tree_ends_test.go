@@ -138,6 +138,7 @@ func TestSem25_EveryEndThatIsAskedForTakesTheWholeTree(t *testing.T) {
 }
 
 func TestSem25_WhereThereAreOnlyGroupsWhoEscapesIsReported(t *testing.T) {
+	t.Parallel()
 	g := grow(t, false, groupsOnly, nil)
 	<-g.cmd.Started()
 	assert.Equal(t, frame.ContainGroup, g.cmd.Info().Containment)
@@ -151,6 +152,7 @@ func TestSem25_WhereThereAreOnlyGroupsWhoEscapesIsReported(t *testing.T) {
 }
 
 func TestSem25_AnUnpluggedClientLosesItsTreeWithinTheKeepalive(t *testing.T) {
+	t.Parallel()
 	cfg := daemon(t, nil) // gives up after 2 s of silence
 	proxy, err := faulty.NewProxy(cfg.Address, func(int) faulty.Plan {
 		return faulty.Plan{Up: faulty.Fault{Stall: 4000}, Down: faulty.Fault{Stall: 40000}}
@@ -228,6 +230,7 @@ func TestSem25_AClientKilledWith9LosesItsTree(t *testing.T) {
 }
 
 func TestSem25_ATreeThatDoesNotWantToDieIsKilledAfter5Seconds(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	j := p.begin(p.rexec("box", `trap '' TERM HUP INT; sh -c 'while :; do sleep 0.1; done' & echo ready; while :; do sleep 0.1; done`))
 	j.says("ready")
@@ -271,6 +274,7 @@ func TestSem25_SurvivorsKillEndsWhatANormalEndLeft(t *testing.T) {
 }
 
 func TestSem25_AKeysDurationEndsTheTree(t *testing.T) {
+	t.Parallel()
 	p := startLimited(t, `max_duration = "1s"`)
 	cmd, status := p.withStatus("box", escapeUnlessGroup()+`echo ready; sleep 300`)
 	o := p.begin(cmd).wait(3 * time.Second)
