@@ -46,15 +46,22 @@ type gate struct {
 	budgets Budgets
 
 	mu      sync.Mutex
-	n       int // connections in the handshake
+	n       int    // connections in the handshake
+	turn    uint64 // of the next to come
 	sources map[netip.Prefix]*origin
+}
+
+// waiter is a connection in the handshake.
+type waiter struct {
+	net.Conn
+	turn uint64 // counts up with those who come
 }
 
 // origin is one source that has connections in the handshake or a penalty.
 type origin struct {
-	waiting []net.Conn // oldest first
-	until   time.Time  // when its penalties are served
-	shut    bool       // they reached PenaltyMin
+	waiting []waiter  // oldest first
+	until   time.Time // when its penalties are served
+	shut    bool      // they reached PenaltyMin
 }
 
 func newGate(b Budgets) *gate {
@@ -98,15 +105,21 @@ func (g *gate) enter(nc net.Conn) bool {
 	} else if g.n >= g.budgets.Unproved {
 		g.evict(g.fullest())
 	}
-	o.waiting = append(o.waiting, nc)
+	o.waiting = append(o.waiting, waiter{nc, g.turn})
+	g.turn++
 	g.n++
 	return true
 }
 
-// fullest is the source with most connections in the handshake.
+// fullest is the source with most connections in the handshake; of several the one whose oldest has been there longest,
+// so that strangers with a source each cannot push out who comes and goes.
 func (g *gate) fullest() (most *origin) {
 	for _, o := range g.sources {
-		if most == nil || len(o.waiting) > len(most.waiting) {
+		if len(o.waiting) == 0 {
+			continue
+		}
+		if most == nil || len(o.waiting) > len(most.waiting) ||
+			len(o.waiting) == len(most.waiting) && o.waiting[0].turn < most.waiting[0].turn {
 			most = o
 		}
 	}
@@ -130,7 +143,7 @@ func (g *gate) leave(nc net.Conn, wrongProof bool) {
 		return
 	}
 	for i, w := range o.waiting {
-		if w == nc {
+		if w.Conn == nc {
 			o.waiting = append(o.waiting[:i:i], o.waiting[i+1:]...)
 			g.n--
 			break

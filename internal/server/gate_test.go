@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -46,6 +47,26 @@ func TestOverTheWholeBudgetTheFullestSourcePays(t *testing.T) {
 	assert.True(t, flood[0].closed)
 	assert.False(t, flood[1].closed || single.closed)
 	assert.Equal(t, 3, g.waiting())
+}
+
+func TestOfEqualSourcesTheOneThatHasBeenThereLongestPays(t *testing.T) {
+	for range 20 { // a map has no order
+		g := newGate(Budgets{Unproved: 8})
+		var slow []*caller
+		for i := range 8 {
+			slow = append(slow, call(fmt.Sprintf("10.0.1.%d:1", i)))
+			g.enter(slow[i])
+		}
+		for i := range 8 {
+			quick := call("10.0.0.1:1")
+			assert.True(t, g.enter(quick))
+			assert.True(t, slow[i].closed)
+			g.leave(quick, false)
+			next := call(fmt.Sprintf("10.0.2.%d:1", i))
+			g.enter(next)
+			assert.False(t, next.closed || quick.closed)
+		}
+	}
 }
 
 func TestAHostOfIPv6IsOneSourceWithAllItsAddresses(t *testing.T) {
