@@ -13,8 +13,9 @@ import (
 )
 
 // conn is the buffered connection under TLS, which itself would make one system call a record of 16 KiB. Reading starts
-// with a small buffer and borrows a large one while data flows; writing collects a whole batch of records between hold
-// and flush.
+// with a small buffer and borrows a large one while data flows; writing collects a batch of records between hold and
+// flush, and sends what fills a large buffer: measured over loopback, a whole batch of 256 KiB in one system call costs a
+// quarter of the throughput and a sixth more processor time, because the other side waits while this one encrypts.
 type conn struct {
 	net.Conn
 	born                time.Time    // what the two below count from, so that a step of the clock changes nothing
@@ -42,7 +43,7 @@ type conn struct {
 const (
 	smallBuffer   = 16 << 10
 	fewBytes      = 1 << 10
-	largeBuffer   = 336 << 10 // a batch of mux, 256 KiB and a frame, with its records' headers and tags
+	largeBuffer   = 128 << 10 // not above what limitQueue lets the kernel hold: it would take the rest only after a wait
 	writePatience = 20 * time.Second
 )
 

@@ -37,24 +37,31 @@ func (c *conn) collect(batch ...[]byte) error {
 	return c.flush()
 }
 
-func TestABatchIsOneWriteInOrder(t *testing.T) {
+func TestABatchIsOneWriteALargeBufferInOrder(t *testing.T) {
 	var writes [][]byte
 	c := newConn(&script{write: func(p []byte) (int, error) { writes = append(writes, bytes.Clone(p)); return len(p), nil }})
 	record := func(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
-	most := [][]byte{record('a', 30)} // a message, then all that mux puts into a batch, as TLS cuts it
-	for n := 256<<10 + 64<<10; n > 0; n -= recordSize {
-		most = append(most, record('b', recordSize+22))
+	data := func(n int) (batch [][]byte) { // as TLS cuts it
+		for ; n > 0; n -= recordSize {
+			batch = append(batch, record('b', recordSize+22))
+		}
+		return batch
 	}
-	for name, batch := range map[string][][]byte{
-		"a message":               {record('a', 30)},
-		"several small":           {record('a', 500), record('b', 500), record('c', 500)},
-		"nearly what needs a few": {record('a', fewBytes)},
-		"the largest batch":       most,
+	for name, v := range map[string]struct {
+		batch  [][]byte
+		writes int
+	}{
+		"a message":         {[][]byte{record('a', 30)}, 1},
+		"several small":     {[][]byte{record('a', 500), record('b', 500), record('c', 500)}, 1},
+		"a few bytes":       {[][]byte{record('a', fewBytes)}, 1},
+		"one more":          {[][]byte{record('a', fewBytes+1)}, 1},
+		"a large buffer":    {append([][]byte{record('a', 30)}, data(7*recordSize)...), 1},
+		"the largest batch": {append([][]byte{record('a', 30)}, data(256<<10+64<<10)...), 3},
 	} {
 		writes = nil
-		require.NoError(t, c.collect(batch...), name)
-		require.Len(t, writes, 1, name)
-		require.Equal(t, bytes.Join(batch, nil), writes[0], name)
+		require.NoError(t, c.collect(v.batch...), name)
+		require.Len(t, writes, v.writes, name)
+		require.Equal(t, bytes.Join(v.batch, nil), bytes.Join(writes, nil), name)
 		require.Nil(t, c.outLent, "%s: the large buffer went back", name)
 		require.LessOrEqual(t, cap(c.few), fewBytes, name)
 	}
