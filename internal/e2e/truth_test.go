@@ -85,10 +85,10 @@ func (c *tally) judge(what string, got, truth []byte, err error, took time.Durat
 }
 
 // trial runs one command through a proxy with a plan.
-func trial(cfg client.Config, plan faulty.Plan, line string) (out []byte, err error, took time.Duration, up, down int64) {
+func trial(cfg client.Config, plan faulty.Plan, line string) (out []byte, took time.Duration, up, down int64, err error) {
 	p, err := faulty.NewProxy(cfg.Address, func(int) faulty.Plan { return plan })
 	if err != nil {
-		return nil, err, 0, 0, 0
+		return nil, 0, 0, 0, err
 	}
 	defer p.Close()
 	cfg.Address = p.Addr()
@@ -101,7 +101,7 @@ func trial(cfg client.Config, plan faulty.Plan, line string) (out []byte, err er
 	took = time.Since(began)
 	_ = c.Close()
 	up, down = p.Passed()
-	return b.Bytes(), err, took, up, down
+	return b.Bytes(), took, up, down, err
 }
 
 // all runs the trials side by side, as many at a time as a small machine stands.
@@ -128,7 +128,7 @@ const bound = 5 * 2 * 2 * time.Second
 
 func truth(t *testing.T, cfg client.Config, line string) (out []byte, up, down int64) {
 	t.Helper()
-	out, err, _, up, down := trial(cfg, faulty.Plan{}, line)
+	out, _, up, down, err := trial(cfg, faulty.Plan{}, line)
 	require.NoError(t, err)
 	return out, up, down
 }
@@ -168,7 +168,7 @@ func TestSem05_CutAtEveryByteOfASmallSessionIsNeverSuccessWithLess(t *testing.T)
 	}
 	var c tally
 	all(plans, func(p faulty.Plan) {
-		got, err, took, _, _ := trial(cfg, p, smallOutput)
+		got, took, _, _, err := trial(cfg, p, smallOutput)
 		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
 	})
 	c.report(t, fmt.Sprintf("cut at each of %d+%d offsets", down, up))
@@ -192,7 +192,7 @@ func TestSem05_CutAnywhereInAMegabyteIsNeverSuccessWithLess(t *testing.T) {
 	}
 	var c tally
 	all(plans, func(p faulty.Plan) {
-		got, err, took, _, _ := trial(cfg, p, largeOutput)
+		got, took, _, _, err := trial(cfg, p, largeOutput)
 		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
 	})
 	c.report(t, fmt.Sprintf("cut at %d offsets of 1 MiB", len(plans)))
@@ -210,7 +210,7 @@ func TestSem06_OneBitFlippedAnywhereIsNeverAWrongByte(t *testing.T) {
 	}
 	var c tally
 	all(plans, func(p faulty.Plan) {
-		got, err, took, _, _ := trial(cfg, p, smallOutput)
+		got, took, _, _, err := trial(cfg, p, smallOutput)
 		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
 	})
 	c.report(t, fmt.Sprintf("one bit flipped, %d places", len(plans)))
@@ -228,7 +228,7 @@ func TestSem06_AStalledConnectionIsGivenUpWithinTheKeepalive(t *testing.T) {
 	}
 	var c tally
 	all(plans, func(p faulty.Plan) {
-		got, err, took, _, _ := trial(cfg, p, smallOutput)
+		got, took, _, _, err := trial(cfg, p, smallOutput)
 		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
 	})
 	c.report(t, fmt.Sprintf("stalled at %d places", len(plans)))
@@ -244,7 +244,7 @@ func TestShortPiecesAndDelaysChangeNothing(t *testing.T) {
 		plans = append(plans, faulty.Plan{Up: f, Down: f})
 	}
 	all(plans, func(p faulty.Plan) {
-		got, err, took, _, _ := trial(cfg, p, smallOutput)
+		got, took, _, _, err := trial(cfg, p, smallOutput)
 		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
 	})
 	c.report(t, "short pieces and delays")
