@@ -158,6 +158,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if err := s.spool.sweep(cfg.Log); err != nil {
+		s.spool.close()
 		return nil, err
 	}
 	s.ring.Store(cfg.Ring)
@@ -278,14 +279,16 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// passing tells failures of accept(2) that go away by themselves.
+// passing tells failures of accept(2) that go away by themselves: all but those of the listener itself. Linux also
+// gives what happened to the new connection, such as EPROTO, EHOSTUNREACH or a firewall's EPERM.
 func passing(err error) bool {
-	for _, e := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+	for _, e := range [...]error{net.ErrClosed, syscall.EBADF, syscall.EINVAL, syscall.ENOTSOCK, syscall.EOPNOTSUPP} {
 		if errors.Is(err, e) {
-			return true
+			return false
 		}
 	}
-	return false
+	var n syscall.Errno
+	return errors.As(err, &n)
 }
 
 // Shutdown stops accepting, tells every client to open no more, and waits for the running sessions until ctx is done;
@@ -311,8 +314,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(context.Cause(ctx), s.closeTrees())
 }
 
-// closeTrees removes the folders that have become empty since somebody looked.
+// closeTrees removes the folders that have become empty since somebody looked, and lets go of the run folder.
 func (s *Server) closeTrees() error {
+	s.spool.close()
 	if s.ownTrees {
 		return s.cfg.Trees.Close()
 	}

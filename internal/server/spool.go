@@ -18,7 +18,10 @@ import (
 // spool remembers running commands in a folder, a file each, so that a daemon that was killed finds at its next start
 // what it left behind: the first line is written before the start, the second right after, the file goes at the end.
 // A command that starts between the two lines is found by its environment. The zero value remembers nothing.
-type spool struct{ dir string }
+type spool struct {
+	dir  string
+	held *os.File // the folder, which no other daemon may have meanwhile; nil: none
+}
 
 // entry is the file of one running command; nil: none.
 type entry struct {
@@ -35,7 +38,7 @@ type after struct {
 	StartTime uint64
 }
 
-// open makes the folder.
+// openSpool makes the folder and holds it: whoever else swept it would kill what runs.
 func openSpool(dir string) (spool, error) {
 	if dir == "" {
 		return spool{}, nil
@@ -43,7 +46,26 @@ func openSpool(dir string) (spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return spool{}, fmt.Errorf("run folder: %w", err)
 	}
-	return spool{dir: dir}, nil
+	f, err := os.Open(dir)
+	if err != nil {
+		return spool{}, fmt.Errorf("run folder: %w", err)
+	}
+	switch ours, err := hold(f); {
+	case err != nil:
+		_ = f.Close()
+		return spool{}, fmt.Errorf("run folder %s: %w", dir, err)
+	case !ours:
+		_ = f.Close()
+		return spool{}, fmt.Errorf("a daemon is running already with the run folder %s: stop it first", dir)
+	}
+	return spool{dir: dir, held: f}, nil
+}
+
+// close lets go of the folder.
+func (s spool) close() {
+	if s.held != nil {
+		_ = s.held.Close()
+	}
 }
 
 // begin records what is known before the start.
@@ -125,7 +147,7 @@ func remains(path string) (platform.Remains, error) {
 	lines := bufio.NewScanner(f)
 	var b before
 	var a after
-	if !lines.Scan() { // killed before the first line: nothing was started
+	if !lines.Scan() || !strings.HasSuffix(lines.Text(), "}") { // killed before the first line was whole: nothing was started
 		return platform.Remains{ID: filepath.Base(path), BootID: "none"}, nil
 	}
 	if err := json.Unmarshal(lines.Bytes(), &b); err != nil {
