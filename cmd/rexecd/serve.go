@@ -107,17 +107,18 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 		return fmt.Errorf("%w (audit and audit_file in %s say whether and where)", err, p.config)
 	}
 	defer cfg.Audit.Close()
+	// Before New, which ends what an earlier daemon with these files left running: it must not be running itself.
+	control, err := listenControl(p)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
 	s, err := server.New(cfg)
 	if err != nil {
 		return err
 	}
 	d := &daemonFiles{flags: f, std: std, log: log, server: s, first: cfg, listen: conf.Listen, metrics: conf.Metrics}
 	d.conf.Store(&conf)
-	control, err := listenControl(p)
-	if err != nil {
-		return err
-	}
-	defer control.Close()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
