@@ -91,10 +91,12 @@ func (g *gate) enter(nc net.Conn) bool {
 	defer g.mu.Unlock()
 	o := g.sources[from]
 	if o != nil && o.shut {
-		if time.Now().Before(o.until) {
+		switch {
+		case !time.Now().Before(o.until):
+			o.shut = false
+		case !g.exempt(source(nc.RemoteAddr())):
 			return false
 		}
-		o.shut = false
 	}
 	if o == nil {
 		o = &origin{}
@@ -150,7 +152,7 @@ func (g *gate) leave(nc net.Conn, wrongProof bool) {
 		}
 	}
 	now := time.Now()
-	if wrongProof && g.budgets.Penalty > 0 && !g.exempt(from) {
+	if wrongProof && g.budgets.Penalty > 0 && !g.exempt(source(nc.RemoteAddr())) {
 		if o.until.Before(now) {
 			o.until = now
 		}
@@ -186,9 +188,10 @@ func (g *gate) forget(now time.Time) {
 	}
 }
 
-func (g *gate) exempt(from netip.Prefix) bool {
+// exempt is asked with the whole address: one host of an IPv6 network may be exempt where its neighbours are not.
+func (g *gate) exempt(ip netip.Addr) bool {
 	for _, p := range g.budgets.Exempt {
-		if p.Contains(from.Addr()) {
+		if p.Contains(ip.WithZone("")) {
 			return true
 		}
 	}

@@ -125,3 +125,23 @@ func TestAnExemptSourceGetsNoPenalty(t *testing.T) {
 	}
 	assert.Empty(t, g.sources)
 }
+
+func TestAnExemptHostOfIPv6IsExemptWhateverItsNeighboursDo(t *testing.T) {
+	g := newGate(Budgets{Exempt: []netip.Prefix{netip.MustParsePrefix("2001:db8::5/128"), netip.MustParsePrefix("::1/128")}})
+	wrong := func(nc *caller) bool {
+		in := g.enter(nc)
+		g.leave(nc, true)
+		return in
+	}
+	for range 10 {
+		assert.True(t, wrong(call("[::1]:1")))
+		assert.True(t, wrong(call("[2001:db8::5]:1")))
+	}
+	for range 4 {
+		wrong(call("[2001:db8::6]:1"))
+	}
+	for range 2 {
+		assert.False(t, g.enter(call("[2001:db8::7]:1")), "the /64 is shut out")
+		assert.True(t, wrong(call("[2001:db8::5]:2")))
+	}
+}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"rexec/internal/audit"
@@ -70,7 +71,7 @@ func (g *gate) set(b Budgets) {
 	now := time.Now()
 	for from, o := range g.sources {
 		switch {
-		case g.budgets.Penalty < 0 || g.exempt(from):
+		case g.budgets.Penalty < 0 || slices.ContainsFunc(g.budgets.Exempt, from.Overlaps):
 			o.shut, o.until = false, time.Time{}
 		case o.until.Sub(now) > g.budgets.PenaltyMax:
 			o.until = now.Add(g.budgets.PenaltyMax)
