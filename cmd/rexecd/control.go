@@ -19,6 +19,9 @@ import (
 // controlTime bounds a conversation with the running daemon.
 const controlTime = 30 * time.Second
 
+// acceptPause keeps an accept that fails from spinning.
+const acceptPause = 100 * time.Millisecond
+
 // controlAnswer is what the daemon says; Error empty: it was done.
 type controlAnswer struct {
 	Error  string          `json:"error,omitempty"`
@@ -57,8 +60,12 @@ func listenControl(p paths) (net.Listener, error) {
 func serveControl(l net.Listener, do map[string]func() (any, error)) {
 	for {
 		c, err := l.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // too many open files, mostly: whoever asks then is answered when some are closed
+			time.Sleep(acceptPause)
+			continue
 		}
 		_ = c.SetDeadline(time.Now().Add(controlTime))
 		var a controlAnswer
