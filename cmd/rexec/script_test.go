@@ -192,7 +192,7 @@ func ending(ts *testscript.TestScript, err error) string {
 // signalCommand is "signal NAME[,NAME] END PROGRAM...": when the program, which is given -v or says "up", is up, it gets
 // the signals, the second when the first was passed on; then its stdin ends, and so must it, as END says.
 func signalCommand(ts *testscript.TestScript, _ bool, args []string) {
-	numbers := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
+	numbers := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT}
 	names, want := strings.Split(args[0], ","), args[1]
 	words := args[2:]
 	if words[0] == "rexec" {

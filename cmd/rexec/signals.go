@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// catchSignals brings INT, TERM and HUP from here on, but for those that whoever started this process wanted ignored
+// catchSignals brings INT, TERM, HUP and QUIT from here on, but for those that whoever started this process wanted ignored
 // (nohup, a script's &).
 func catchSignals() (<-chan os.Signal, func()) {
 	c := make(chan os.Signal, 8)
-	for _, s := range [...]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, s := range [...]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) {
 			signal.Notify(c, s)
 		}

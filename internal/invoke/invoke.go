@@ -26,7 +26,7 @@ type Options struct {
 	// CloseStdout is called when all is written: a full disk may say so only then. nil: nothing to close.
 	CloseStdout func() error
 
-	// Signals brings INT, TERM and HUP as this process gets them; nil: none. Nobody need close it.
+	// Signals brings INT, TERM, HUP and QUIT as this process gets them; nil: none. Nobody need close it.
 	Signals <-chan os.Signal
 
 	Messages io.Writer // our own lines; nil: Stderr

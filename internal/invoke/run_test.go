@@ -129,7 +129,7 @@ func TestSem1_TheCommandsOwnCodeAndNothingElseOnStderr(t *testing.T) {
 
 func TestSem24_WhoseCommandDiesOfAForwardedSignalDiesToo(t *testing.T) {
 	cfg := daemon(t)
-	for s, code := range map[os.Signal]int{os.Interrupt: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+	for s, code := range map[os.Signal]int{os.Interrupt: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGQUIT: 131} {
 		r := run(t, cfg, "echo up; exec sleep 30", invoke.Options{}, s)
 		assert.Equal(t, code, r.code)
 		assert.Equal(t, s, r.die)
