@@ -5,6 +5,7 @@ const helpText = `rexec [options] [user@]HOST [COMMAND...]   run a command there
 rexec host add NAME < TOKEN-FILE           know a host, by the token that rexecd init printed
 rexec host ls | rm NAME | trust NAME       list, forget, or pin the new certificate of a host
 rexec ssh ...                              the same command line exactly as ssh has it, for other programs
+rexec completion bash | zsh | fish | powershell   print a script that completes options and host names
 rexec help [VERB] | version
 
 Options, before or after HOST, up to the first word of COMMAND:

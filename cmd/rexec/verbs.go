@@ -18,7 +18,7 @@ func verbs() []string {
 
 // runVerb carries out what is not a command on a host.
 func runVerb(ctx context.Context, args []string, std stdio) int {
-	if slices.Contains([]string{"lab", "ps", "attach", "logs", "wait", "kill", "cp", "completion"}, args[0]) {
+	if slices.Contains([]string{"lab", "ps", "attach", "logs", "wait", "kill", "cp"}, args[0]) {
 		return failVerb(std, fmt.Errorf("%s is not built yet (to reach a host of that name: rexec -- %s)", args[0], args[0]))
 	}
 	root := &cobra.Command{
@@ -27,7 +27,7 @@ func runVerb(ctx context.Context, args []string, std stdio) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(hostCommand(std), versionCommand(std))
+	root.AddCommand(hostCommand(std), versionCommand(std), completionCommand(std))
 	root.SetHelpCommand(helpCommand(std))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see rexec help %s", err, args[0])

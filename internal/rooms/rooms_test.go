@@ -58,6 +58,7 @@ var table = []room{
 	{"bench/compare", "", "runs the programs as a user does and knows nothing of their inside"},
 	{"internal/e2e", "", "tests only"},
 	{"internal/faulty", "", "a network that fails; for tests"},
+	{"packaging/gen", "", "writes man pages from words and from what the programs print; it imports neither"},
 	{"internal/rooms", "", "this test"},
 }
 
