@@ -100,6 +100,9 @@ func verdictWords(v frame.Verdict) string {
 			return fmt.Sprintf("the command ended with code %d (0x%X), which does not fit into an exit code", v.Code, uint64(v.Code))
 		}
 	case frame.TimedOut:
+		if v.Survivors > 0 { // only a cgroup or a job holds what leaves its process group
+			return fmt.Sprintf("the command ran out of time and was ended, but %d of the processes that it started live on", v.Survivors)
+		}
 		return "the command ran out of time and was ended with all that it started"
 	case frame.StartFailed:
 		return "cannot start the command: " + v.Reason
