@@ -90,7 +90,7 @@ func run(ctx context.Context, p plan, bin string, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer rex.stop()
+	defer func() { rex.stop() }() // the daemon of that moment: measureIdle starts it again
 
 	var t table
 	if err := p.measure(ctx, &t, rex, ssh); err != nil {
