@@ -11,6 +11,7 @@ import (
 	"rexec/client"
 	"rexec/internal/inventory"
 	"rexec/internal/invoke"
+	"rexec/internal/localterm"
 	"rexec/internal/sshopt"
 )
 
@@ -128,7 +129,7 @@ func unbuilt(line *sshopt.Line, std stdio, trace func(string, ...any)) error {
 	case line.Background:
 		return errors.New("option -f: going into the background is not built yet: leave it to your shell, with &")
 	case line.Terminal == sshopt.TerminalRequest || line.Terminal == sshopt.TerminalForce,
-		line.WantsTerminal(isTerminal(std.in)):
+		line.WantsTerminal(localterm.Is(std.in)):
 		return errors.New("no terminal support yet: give a COMMAND without -t, or -T for a shell on pipes")
 	}
 	return nil

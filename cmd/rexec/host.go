@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"rexec/hmacauth"
 	"rexec/internal/inventory"
 	"rexec/internal/invoke"
+	"rexec/internal/localterm"
 	"rexec/internal/sshopt"
 )
 
@@ -120,13 +120,8 @@ func addHost(inv *inventory.Inventory, name string, piped bool, std stdio) error
 // readToken takes all of stdin, or the line that is pasted at a prompt.
 func readToken(name string, piped bool, std stdio) (string, error) {
 	in := io.LimitReader(std.in, maxTokenInput+1)
-	if !piped && isTerminal(std.in) {
-		fmt.Fprintf(std.err, "token for %s, one line: ", invoke.Line(name))
-		text, err := bufio.NewReader(in).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("read the token: %w", err)
-		}
-		return text, nil
+	if !piped && localterm.Is(std.in) {
+		return localterm.ReadSecret(std.in, std.err, fmt.Sprintf("token for %s, one line (not shown): ", invoke.Line(name)))
 	}
 	data, err := io.ReadAll(in)
 	if err != nil {

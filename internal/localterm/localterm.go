@@ -1,0 +1,29 @@
+// Package localterm is this process's own terminal: what it is and, for a secret, a line without echo.
+//
+// It leaves the remote terminal to platform and session. Raw mode, size and escapes come with interactive commands.
+package localterm
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Is reports whether f is a terminal; a null device and other character devices are none.
+func Is(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// ReadSecret writes prompt to w and reads a line from the terminal f without showing it. The terminal is as before
+// afterwards; a signal that ends the process in between leaves it without echo (stty sane).
+func ReadSecret(f *os.File, w io.Writer, prompt string) (string, error) {
+	if _, err := io.WriteString(w, prompt); err != nil {
+		return "", err
+	}
+	line, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(w) // the Return that was not shown either
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	return string(line), nil
+}

@@ -1,0 +1,61 @@
+//go:build linux
+
+package localterm
+
+import (
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestOnlyATerminalIsOne(t *testing.T) {
+	master, tty, err := pty.Open()
+	require.NoError(t, err)
+	defer master.Close()
+	defer tty.Close()
+	assert.True(t, Is(tty))
+	for _, name := range []string{os.DevNull, "/dev/zero", "/dev/full"} {
+		f, err := os.Open(name)
+		require.NoError(t, err)
+		assert.False(t, Is(f), name)
+		require.NoError(t, f.Close())
+	}
+}
+
+func TestASecretIsReadAndNotShown(t *testing.T) {
+	master, tty, err := pty.Open()
+	require.NoError(t, err)
+	defer master.Close()
+	shown := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(master) // ends with EIO when the other side is closed
+		shown <- string(b)
+	}()
+	go func() {
+		for echoes(tty) { // what is typed before would be shown
+			runtime.Gosched()
+		}
+		_, _ = io.WriteString(master, "rxt1_hidden\n")
+	}()
+	got, err := ReadSecret(tty, io.Discard, "token: ")
+	require.NoError(t, err)
+	assert.Equal(t, "rxt1_hidden", got)
+	_, err = io.WriteString(tty, "after")
+	require.NoError(t, err)
+	require.NoError(t, tty.Close())
+	out := <-shown
+	assert.False(t, strings.Contains(out, "hidden"), out)
+	assert.True(t, strings.HasSuffix(out, "after"), out)
+}
+
+func echoes(tty *os.File) bool {
+	t, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+	return err == nil && t.Lflag&unix.ECHO != 0
+}
