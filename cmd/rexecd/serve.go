@@ -103,16 +103,17 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	defer platform.Prepare()()
-	if cfg.Audit, err = audit.Open(conf.Audit); err != nil {
-		return fmt.Errorf("%w (audit and audit_file in %s say whether and where)", err, p.config)
-	}
-	defer cfg.Audit.Close()
-	// Before New, which ends what an earlier daemon with these files left running: it must not be running itself.
+	// Before any other file is touched, and before New ends what an earlier daemon left running: it must not be running
+	// itself.
 	control, err := listenControl(p)
 	if err != nil {
 		return err
 	}
 	defer control.Close()
+	if cfg.Audit, err = audit.Open(conf.Audit); err != nil {
+		return fmt.Errorf("%w (audit and audit_file in %s say whether and where)", err, p.config)
+	}
+	defer cfg.Audit.Close()
 	s, err := server.New(cfg)
 	if err != nil {
 		return err

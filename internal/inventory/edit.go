@@ -28,7 +28,8 @@ func (inv *Inventory) Add(name string, tok hmacauth.Token) error {
 	if err != nil {
 		return err
 	}
-	return inv.changeHosts(func(data []byte, hosts []Host) ([]byte, error) {
+	made := false
+	err = inv.changeHosts(func(data []byte, hosts []Host) ([]byte, error) {
 		taken := func(old Host) bool { return old.entry() == name || slices.Contains(old.Aliases, name) }
 		if i := slices.IndexFunc(hosts, taken); i >= 0 {
 			if reflect.DeepEqual(hosts[i], h) && inv.holds(h, tok) {
@@ -36,11 +37,16 @@ func (inv *Inventory) Add(name string, tok hmacauth.Token) error {
 			}
 			return nil, fmt.Errorf("host %q is there already: take it out first with rexec host rm %s", name, hosts[i].entry())
 		}
-		if err := inv.keepToken(h, tok); err != nil {
+		var err error
+		if made, err = inv.keepToken(h, tok); err != nil {
 			return nil, err
 		}
 		return appendHost(data, h), nil
 	})
+	if err != nil && made { // a secret that no entry leads to is not left behind
+		err = errors.Join(err, os.Remove(inv.path(keysDir, h.Key)))
+	}
+	return err
 }
 
 func newHost(name string, tok hmacauth.Token) (Host, error) {
@@ -68,20 +74,20 @@ func (inv *Inventory) holds(h Host, tok hmacauth.Token) bool {
 }
 
 // keepToken writes the token where h says. A file that is there already must
-// hold it.
-func (inv *Inventory) keepToken(h Host, tok hmacauth.Token) error {
+// hold it. made says that it was not.
+func (inv *Inventory) keepToken(h Host, tok hmacauth.Token) (made bool, err error) {
 	if err := secretfile.MkdirPrivate(inv.path(keysDir)); err != nil {
-		return err
+		return false, err
 	}
 	path := inv.path(keysDir, h.Key)
-	err := secretfile.Create(path, []byte(tok.Encode()+"\n"))
+	err = secretfile.Create(path, []byte(tok.Encode()+"\n"))
 	if errors.Is(err, fs.ErrExist) {
 		if inv.holds(h, tok) {
-			return nil
+			return false, nil
 		}
-		return fmt.Errorf("%s is there already and holds another key: move it away first", path)
+		return false, fmt.Errorf("%s is there already and holds another key: move it away first", path)
 	}
-	return err
+	return err == nil, err
 }
 
 // Remove takes an entry out, by the name in the file, with its pin, and with

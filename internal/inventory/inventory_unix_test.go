@@ -4,7 +4,10 @@ package inventory
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -87,4 +90,20 @@ func TestPinsThatOthersCouldChangeAreNotBelieved(t *testing.T) {
 	require.NoError(t, os.Chmod(inv.path(pinsFile), 0o666))
 	_, err := Open(inv.dir)
 	require.ErrorContains(t, err, "is open to others (mode 0666)")
+}
+
+func TestASecretIsNotLeftWithoutAnEntry(t *testing.T) {
+	inv := opened(t, strings.Repeat("# a long file\n", 1000))
+	// A disk with room for the key and none for the larger hosts.toml.
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	var was syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: was.Max}))
+	err := inv.Add("box", hostToken("box"))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was))
+	require.ErrorIs(t, err, syscall.EFBIG)
+	left, err := os.ReadDir(inv.path(keysDir))
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
