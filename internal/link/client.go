@@ -68,9 +68,8 @@ func Client(ctx context.Context, nc net.Conn, cfg ClientConfig) (*Link, error) {
 	if err == nil && !canceled {
 		return l, nil
 	}
-	cause := context.Cause(ctx)
-	if err == nil || canceled && errors.Is(err, os.ErrDeadlineExceeded) {
-		err = cause
+	if canceled && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		err = &canceledError{context.Cause(ctx)}
 	}
 	failed := &ClientError{Stage: d.stage, Hint: hint(d.stage, err), Err: err}
 	if d.mux != nil {

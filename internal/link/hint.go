@@ -1,7 +1,6 @@
 package link
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -36,9 +35,10 @@ func hint(at Stage, err error) string {
 // channelHint is about a peer with which there is no TLS.
 func channelHint(err error) string {
 	var pinned *PinError
+	var canceled *canceledError
 	var record tls.RecordHeaderError
 	switch {
-	case errors.As(err, &pinned), isContext(err):
+	case errors.As(err, &pinned), errors.As(err, &canceled):
 		return ""
 	case errors.As(err, &record):
 		switch head := string(record.RecordHeader[:]); head {
@@ -62,8 +62,9 @@ func channelHint(err error) string {
 // proofHint is about a peer that speaks rexec/1, or at least TLS that says so.
 func proofHint(err error) string {
 	var refused *hmacauth.RefusedError
+	var canceled *canceledError
 	switch {
-	case isContext(err), errors.As(err, &refused):
+	case errors.As(err, &refused), errors.As(err, &canceled):
 		return ""
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "the daemon fell silent during the proofs: try again; if that stays so, read its log"
@@ -73,9 +74,11 @@ func proofHint(err error) string {
 	return ""
 }
 
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
+// canceledError is the cause of a context that ended: it says what it says, not what the other side is.
+type canceledError struct{ cause error }
+
+func (e *canceledError) Error() string { return e.cause.Error() }
+func (e *canceledError) Unwrap() error { return e.cause }
 
 // isCut reports whether the connection ended below TLS. Reset and broken pipe have other numbers on each system; net
 // names the call that failed on all of them.

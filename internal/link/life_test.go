@@ -99,13 +99,7 @@ func TestAReaderThatWaitsForTheWriterEndsToo(t *testing.T) {
 	require.NoError(t, err)
 	a.in.choke()
 	go func() { _, _ = st.Write(frame.LaneOut, make([]byte, 1<<20)) }()
-	require.Eventually(t, func() bool { // the writer has the lock
-		free := r.l.channel.below.mu.TryLock()
-		if free {
-			r.l.channel.below.mu.Unlock()
-		}
-		return !free
-	}, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return held(r.l.channel) }, patience, time.Millisecond)
 	_, err = a.Write(make([]byte, 5+100)) // no TLS record
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { // the reader took it: the flow is empty
@@ -123,6 +117,35 @@ func TestAReaderThatWaitsForTheWriterEndsToo(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed, "the socket was closed")
 	client.Abort(context.Canceled)
 	require.Error(t, client.Wait())
+}
+
+// TLS's own Close wants to say goodbye first, behind the Write that hangs.
+func TestClosingTheChannelDoesNotWaitForAWriteThatHangs(t *testing.T) {
+	a, b := newWire(0, 64<<10)
+	far := make(chan error, 1)
+	go func() { _, err := answer(b, boxID()); far <- err }()
+	ch := clientChannel(a, nil)
+	require.NoError(t, ch.Handshake())
+	require.NoError(t, <-far)
+	ch.proved()
+	a.out.choke()
+	hung := make(chan error, 1)
+	go func() { _, err := ch.Write(make([]byte, 100)); hung <- err }()
+	require.Eventually(t, func() bool { return held(ch) }, patience, time.Millisecond)
+	began := time.Now()
+	require.NoError(t, ch.Close())
+	require.ErrorIs(t, <-hung, net.ErrClosed)
+	require.Less(t, time.Since(began), 3*time.Second)
+	_ = b.Close()
+}
+
+// held reports whether a writer has the connection's lock.
+func held(ch *channel) bool {
+	free := ch.below.mu.TryLock()
+	if free {
+		ch.below.mu.Unlock()
+	}
+	return !free
 }
 
 func TestCloseIsBoundedWhenNotEvenTheGoodbyeGetsOut(t *testing.T) {

@@ -79,6 +79,10 @@ func TestSem44_RefusedComesAtM3PlusTheDelay(t *testing.T) {
 					var y tally
 					cfg := serverConfig(&y)
 					cfg.RefuseAfter, cfg.RefuseJitter = 0, 0 // 250 ms and 50 ms
+					cfg.Auth.Lookup = func(id string) (current, next hmacauth.Secret) {
+						time.Sleep(100 * time.Millisecond) // the work is within the delay
+						return ring(id)
+					}
 					failed := make(chan error, 1)
 					go func() { _, err := Server(b, cfg); failed <- err }()
 					k := talk(t, a)
