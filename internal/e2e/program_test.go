@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,6 +26,13 @@ var bin string
 func TestMain(m *testing.M) { os.Exit(withPrograms(m)) }
 
 func withPrograms(m *testing.M) int {
+	// Under nohup or a script's & some signals are ignored, and so they would be in the programs; what is waited for is
+	// given to them as the default.
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 	dir, err := os.MkdirTemp("", "rexec-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
