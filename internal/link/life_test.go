@@ -452,10 +452,9 @@ func TestALostPeerEndsEveryStream(t *testing.T) {
 }
 
 func TestALinkKnowsWhoIsThere(t *testing.T) {
-	x := startBox(t, func(c *ServerConfig) {
-		c.Auth.Params = hmacauth.Params{MaxFrame: 4096, Window: 1 << 16, PingSeconds: 7, PingCount: 2}
-	}, nil, nil)
-	c, d := mustConnect(t, x, ClientConfig{})
+	x := startBox(t, func(c *ServerConfig) { c.Auth.Params = hmacauth.Params{MaxFrame: 4096, Window: 1 << 16} }, nil, nil)
+	var cmd command
+	c, d := mustConnect(t, x, ClientConfig{First: cmd.first})
 	require.Equal(t, hmacauth.Peer{KeyID: "admin", ServerID: "box"}, d.Peer)
 	require.Equal(t, boxID().Pin(), c.Pin)
 	require.Equal(t, boxID().Pin(), d.Pin)
@@ -464,4 +463,56 @@ func TestALinkKnowsWhoIsThere(t *testing.T) {
 	require.NotZero(t, c.Params.ConnID)
 	require.Equal(t, x.addr, c.Remote.String())
 	require.Equal(t, c.Local.String(), d.Remote.String())
+
+	st, err := d.Accept(context.Background())
+	require.NoError(t, err)
+	sent := make(chan error, 1)
+	go func() { _, err := cmd.stream.Write(frame.LaneIn, make([]byte, 60<<10)); sent <- err }()
+	for got := 0; got < 60<<10; {
+		p, err := st.Next(context.Background(), frame.LaneIn)
+		require.NoError(t, err, "frames of more than 4096 bytes end the connection")
+		got += len(p)
+		st.Advance(frame.LaneIn, len(p))
+	}
+	require.NoError(t, <-sent)
+}
+
+func TestBothSidesKeepThePingTimesOfM4UnlessTheClientHasItsOwn(t *testing.T) {
+	for name, v := range map[string]struct {
+		cfg    ClientConfig
+		client time.Duration
+	}{
+		"as M4 says": {ClientConfig{}, 21 * time.Second},
+		"its own":    {ClientConfig{Ping: 5 * time.Second, PingCount: 1}, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cw, dw := newWire(0, 64<<10)
+				got := make(chan served)
+				go func() {
+					var y tally
+					cfg := serverConfig(&y)
+					cfg.Auth.Params = hmacauth.Params{PingSeconds: 7, PingCount: 2}
+					l, err := Server(dw, cfg)
+					got <- served{l, err}
+				}()
+				v.cfg.Credentials = adminKey
+				client, err := Client(context.Background(), cw, v.cfg)
+				require.NoError(t, err)
+				r := <-got
+				require.NoError(t, r.err)
+				began := time.Now()
+				for _, w := range []*wire{cw, dw} { // the cable is pulled
+					w.in.mu.Lock()
+					w.in.lag = 24 * time.Hour
+					w.in.mu.Unlock()
+				}
+				lost := make(chan time.Duration, 1)
+				go func() { _ = client.Wait(); lost <- time.Since(began) }()
+				require.ErrorContains(t, r.l.Wait(), "no answer for 21s")
+				require.Equal(t, 21*time.Second, time.Since(began))
+				require.Equal(t, v.client, <-lost)
+			})
+		})
+	}
 }
