@@ -25,11 +25,11 @@ func splice(a, b io.ReadWriteCloser) {
 
 // relay is somebody on the path who ends TLS on both sides and passes on what is inside. What the client said is in
 // seen when he is done.
-func relay(daemon string, seen chan<- []byte) func(net.Conn) {
+func relay(daemon string, as *Identity, seen chan<- []byte) func(net.Conn) {
 	return func(nc net.Conn) {
 		var said bytes.Buffer
 		defer func() { seen <- said.Bytes() }()
-		near, err := answer(nc, evilID())
+		near, err := answer(nc, as)
 		if err != nil {
 			// The client does not like his certificate; he reads on, as if TLS were up.
 			_, _ = io.Copy(&said, near)
@@ -56,7 +56,7 @@ func TestSem45_AManInTheMiddleOfAPinnedClientSeesNoProof(t *testing.T) {
 	x := startBox(t, nil, nil, nil)
 	seen := make(chan []byte, 1)
 	var c command
-	l, err := connect(t, fakeDaemon(t, relay(x.addr, seen)), ClientConfig{Pin: boxPin(), First: c.first})
+	l, err := connect(t, fakeDaemon(t, relay(x.addr, evilID(), seen)), ClientConfig{Pin: boxPin(), First: c.first})
 	require.Nil(t, l)
 	var pe *PinError
 	require.ErrorAs(t, err, &pe)
@@ -73,7 +73,7 @@ func TestSem45_AManInTheMiddleOfAFirstContactGetsNobodyIn(t *testing.T) {
 	x := startBox(t, nil, nil, nil)
 	seen := make(chan []byte, 1)
 	var c command
-	l, err := connect(t, fakeDaemon(t, relay(x.addr, seen)), ClientConfig{First: c.first})
+	l, err := connect(t, fakeDaemon(t, relay(x.addr, evilID(), seen)), ClientConfig{First: c.first})
 	require.Nil(t, l)
 	var refused *hmacauth.RefusedError
 	require.ErrorAs(t, err, &refused)
@@ -83,6 +83,34 @@ func TestSem45_AManInTheMiddleOfAFirstContactGetsNobodyIn(t *testing.T) {
 	const m1, m3 = frame.HeaderSize + 50 + len("admin") + len("box"), frame.HeaderSize + 32
 	require.Len(t, <-seen, m1+m3, "no START on a first contact before M4")
 	require.Zero(t, c.calls)
+}
+
+// Who stole the daemon's TLS key can read what is meant for it, but cannot be it: the proof is for this one channel.
+func TestSem45_AManInTheMiddleWithTheStolenTLSKeyGetsNobodyIn(t *testing.T) {
+	for _, pin := range [][]byte{nil, boxPin()} {
+		x := startBox(t, nil, nil, nil)
+		var c command
+		l, err := connect(t, fakeDaemon(t, relay(x.addr, boxID(), make(chan []byte, 1))), ClientConfig{Pin: pin, First: c.first})
+		require.Nil(t, l)
+		var refused *hmacauth.RefusedError
+		require.ErrorAs(t, err, &refused)
+		require.ErrorIs(t, x.next(t).err, hmacauth.ErrBadProof)
+		x.requireNothing(t)
+	}
+}
+
+func TestTheBindingIsTheExporterAndTheCertificate(t *testing.T) {
+	x := startBox(t, nil, nil, nil)
+	k := talk(t, dial(t, x.addr))
+	require.NotZero(t, k.binding().Exporter)
+	got, err := binding(k.ConnectionState(), k.pin)
+	require.NoError(t, err)
+	require.Equal(t, k.binding(), got)
+	other := talk(t, dial(t, x.addr))
+	require.NotEqual(t, k.binding().Exporter, other.binding().Exporter, "each channel has its own")
+	_, _ = k.Close(), other.Close()
+	require.Error(t, x.next(t).err)
+	require.Error(t, x.next(t).err)
 }
 
 // He does not know the key but answers himself, with whatever the client might take.

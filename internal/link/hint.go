@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-
-	"rexec/hmacauth"
 )
 
 // PinError says that the daemon's certificate is not the one stored for it.
@@ -61,10 +59,9 @@ func channelHint(err error) string {
 
 // proofHint is about a peer that speaks rexec/1, or at least TLS that says so.
 func proofHint(err error) string {
-	var refused *hmacauth.RefusedError
 	var canceled *canceledError
 	switch {
-	case errors.As(err, &refused), errors.As(err, &canceled):
+	case errors.As(err, &canceled):
 		return ""
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "the daemon fell silent during the proofs: try again; if that stays so, read its log"
