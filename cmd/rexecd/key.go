@@ -72,6 +72,7 @@ func keyAdd(state *string, std stdio) *cobra.Command {
 	f.BoolVar(&k.NoTerminal, "no-terminal", false, "refuse terminals")
 	f.IntVar(&k.MaxSessions, "max-sessions", 0, "commands at the same time")
 	f.DurationVar(&k.MaxDuration, "max-duration", 0, "of one command")
+	f.DurationVar(&k.IdleTimeout, "idle-timeout", 0, "of one command, without a byte either way")
 	f.StringVar((*string)(&k.OnLost), "on-lost", "", "what becomes of a command whose client is lost: tree, hangup or none")
 	f.StringVar((*string)(&k.Survivors), "survivors", "", "what becomes of processes a command left behind: leave or kill")
 	return cmd

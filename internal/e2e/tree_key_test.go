@@ -58,3 +58,17 @@ func TestSem50_AnExpiredKeyEndsTheTreesOfItsSessions(t *testing.T) {
 	assert.Equal(t, 254, o.code)
 	assert.Contains(t, o.stderr, "expired")
 }
+
+func TestSem48_AKeysIdleTimeoutEndsASilentTreeAndNoTalkingOne(t *testing.T) {
+	p := start(t)
+	p.withKey("--idle-timeout", "2s")
+	cmd, status := p.withStatus("other", stays)
+	silent := p.begin(cmd)
+	talking := p.begin(p.rexec("other", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; echo whole"))
+	<-silent.done
+	assert.Equal(t, "ended", status().Kind)
+	assert.Contains(t, silent.err.String(), "2s without a byte")
+	<-talking.done
+	assert.Equal(t, 0, talking.cmd.ProcessState.ExitCode())
+	p.nothingLeft()
+}

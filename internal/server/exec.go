@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -29,11 +30,14 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 
 	key, _ := s.ring.Load().Key(r.Key)
 	log := s.log.WithFields(logrus.Fields{"remote": l.Remote.String(), "key": r.Key, "session": r.name()})
+	var watch sync.WaitGroup
 	cfg := session.Config{
-		Start: func(ctx context.Context, start frame.Start) (session.Process, frame.Started, *session.Failure) {
+		Start: func(_ context.Context, start frame.Start) (session.Process, frame.Started, *session.Failure) {
 			p, started, no := s.startCommand(l, r, start)
 			if no != nil {
 				s.noteFailure(l, r, start, no)
+			} else if r.idle > 0 {
+				watch.Go(func() { r.endWhenIdle(ctx, func() uint64 { return moved(st) }) })
 			}
 			return p, started, no
 		},
@@ -48,6 +52,8 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 		},
 	}
 	session.Serve(ctx, st, cfg)
+	end(nil)
+	watch.Wait()
 	r.entry.end()
 	for _, t := range r.timers {
 		t.Stop()
@@ -135,6 +141,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if grant.MaxDuration > 0 {
 		r.endAfter(grant.MaxDuration, fmt.Sprintf("key %q allows a session %v", r.Key, grant.MaxDuration))
 	}
+	r.idle = grant.IdleTimeout
 	if !grant.Until.IsZero() {
 		r.endAfter(time.Until(grant.Until), fmt.Sprintf("key %q expired", r.Key))
 	}

@@ -3,10 +3,13 @@ package server
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"rexec/frame"
+	"rexec/internal/link"
 	"rexec/session"
 )
 
@@ -27,6 +30,7 @@ type record struct {
 	end     context.CancelCauseFunc
 	entry   *entry // in the run folder; nil: none
 	timers  []*time.Timer
+	idle    time.Duration // without a byte either way; 0: no limit
 
 	accepted bool   // the audit log has it, or should
 	rule     string // that refused it
@@ -35,6 +39,31 @@ type record struct {
 // endAfter ends the session when d has passed; the timers are stopped by whoever serves it.
 func (r *record) endAfter(d time.Duration, reason string) {
 	r.timers = append(r.timers, time.AfterFunc(d, func() { r.end(&session.EndError{Reason: reason}) }))
+}
+
+// endWhenIdle ends the session once moved has not changed for r.idle, to within an eighth of it; it returns with ctx.
+func (r *record) endWhenIdle(ctx context.Context, moved func() uint64) {
+	look := time.NewTicker(max(r.idle/8, time.Millisecond))
+	defer look.Stop()
+	last, at := moved(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-look.C:
+			if n := moved(); n != last {
+				last, at = n, now
+			} else if now.Sub(at) >= r.idle {
+				r.end(&session.EndError{Reason: fmt.Sprintf("key %q allows a session %v without a byte", r.Key, r.idle)})
+				return
+			}
+		}
+	}
+}
+
+// moved counts a session's bytes, both ways.
+func moved(st *link.Stream) uint64 {
+	return st.Received(frame.LaneIn) + st.Sent(frame.LaneOut) + st.Sent(frame.LaneErr)
 }
 
 func (r *record) name() string { return hex.EncodeToString(r.ID[:]) }
