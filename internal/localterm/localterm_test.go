@@ -38,8 +38,11 @@ func TestASecretIsReadAndNotShown(t *testing.T) {
 		b, _ := io.ReadAll(master) // ends with EIO when the other side is closed
 		shown <- string(b)
 	}()
+	fd := int(tty.Fd())
+	typed := make(chan struct{})
 	go func() {
-		for echoes(tty) { // what is typed before would be shown
+		defer close(typed)
+		for echoes(fd) { // what is typed before would be shown
 			runtime.Gosched()
 		}
 		_, _ = io.WriteString(master, "rxt1_hidden\n")
@@ -47,6 +50,7 @@ func TestASecretIsReadAndNotShown(t *testing.T) {
 	got, err := ReadSecret(tty, io.Discard, "token: ")
 	require.NoError(t, err)
 	assert.Equal(t, "rxt1_hidden", got)
+	<-typed
 	_, err = io.WriteString(tty, "after")
 	require.NoError(t, err)
 	require.NoError(t, tty.Close())
@@ -55,7 +59,7 @@ func TestASecretIsReadAndNotShown(t *testing.T) {
 	assert.True(t, strings.HasSuffix(out, "after"), out)
 }
 
-func echoes(tty *os.File) bool {
-	t, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+func echoes(fd int) bool {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err == nil && t.Lflag&unix.ECHO != 0
 }
