@@ -1,9 +1,12 @@
 package platform
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,13 +30,23 @@ func startClean(cmd *exec.Cmd) error {
 	return cmd.Start()
 }
 
-// ownPeak is this process's own peak memory in bytes.
+// ownPeak is the peak of this process's memory as it is now (proc_pid_status(5), VmHWM), in bytes. Not ru_maxrss: that
+// also counts the process this one was executed from, which no child of ours starts with.
 func ownPeak() uint64 {
-	var u unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
-		return 0
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return math.MaxUint64 // not known, so that no child's is above it
 	}
-	return uint64(u.Maxrss) << 10
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			if err != nil {
+				break
+			}
+			return kib << 10
+		}
+	}
+	return math.MaxUint64
 }
 
 // peakOf is the peak memory the kernel accounted, 0 when it says nothing: a
