@@ -1,6 +1,6 @@
 //go:build linux
 
-// Compare puts rexec beside OpenSSH on this machine and prints one table; it needs root and Debian.
+// Command compare puts rexec beside OpenSSH on this machine and prints one table; it needs root and Debian.
 //
 // It leaves to others to judge the numbers: whatever else the machine does goes into them, which is why the two take
 // turns, why medians stand in the table, and why the ratio is what to read.

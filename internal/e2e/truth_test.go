@@ -104,14 +104,17 @@ func trial(cfg client.Config, plan faulty.Plan, line string) (out []byte, took t
 	return b.Bytes(), took, up, down, err
 }
 
-// all runs the trials side by side, as many at a time as a small machine stands.
-func all(plans []faulty.Plan, run func(faulty.Plan)) {
+// trials runs the line once for each plan, as many at a time as a small machine stands, and holds every run against the
+// truth.
+func trials(cfg client.Config, plans []faulty.Plan, line string, truth []byte) *tally {
+	c := new(tally)
 	ch := make(chan faulty.Plan)
 	var wg sync.WaitGroup
 	for range 24 * runtime.NumCPU() {
 		wg.Go(func() {
 			for p := range ch {
-				run(p)
+				got, took, _, _, err := trial(cfg, p, line)
+				c.judge(fmt.Sprintf("%+v", p), got, truth, err, took, bound)
 			}
 		})
 	}
@@ -120,6 +123,7 @@ func all(plans []faulty.Plan, run func(faulty.Plan)) {
 	}
 	close(ch)
 	wg.Wait()
+	return c
 }
 
 // bound is within what time a run must have come out: the handshake's or the keepalive's two seconds, times the slack of
@@ -166,11 +170,7 @@ func TestSem05_CutAtEveryByteOfASmallSessionIsNeverSuccessWithLess(t *testing.T)
 	for n := int64(1); n <= up+64; n++ {
 		plans = append(plans, faulty.Plan{Up: faulty.Fault{Cut: n, Reset: n%2 == 0}})
 	}
-	var c tally
-	all(plans, func(p faulty.Plan) {
-		got, took, _, _, err := trial(cfg, p, smallOutput)
-		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
-	})
+	c := trials(cfg, plans, smallOutput, out)
 	c.report(t, fmt.Sprintf("cut at each of %d+%d offsets", down, up))
 }
 
@@ -190,11 +190,7 @@ func TestSem05_CutAnywhereInAMegabyteIsNeverSuccessWithLess(t *testing.T) {
 			plans = append(plans, faulty.Plan{Down: faulty.Fault{Cut: max(1, at+d)}})
 		}
 	}
-	var c tally
-	all(plans, func(p faulty.Plan) {
-		got, took, _, _, err := trial(cfg, p, largeOutput)
-		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
-	})
+	c := trials(cfg, plans, largeOutput, out)
 	c.report(t, fmt.Sprintf("cut at %d offsets of 1 MiB", len(plans)))
 }
 
@@ -208,11 +204,7 @@ func TestSem06_OneBitFlippedAnywhereIsNeverAWrongByte(t *testing.T) {
 			faulty.Plan{Down: faulty.Fault{Flip: 1 + rng.Int64N(down*8)}},
 			faulty.Plan{Up: faulty.Fault{Flip: 1 + rng.Int64N(up*8)}})
 	}
-	var c tally
-	all(plans, func(p faulty.Plan) {
-		got, took, _, _, err := trial(cfg, p, smallOutput)
-		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
-	})
+	c := trials(cfg, plans, smallOutput, out)
 	c.report(t, fmt.Sprintf("one bit flipped, %d places", len(plans)))
 }
 
@@ -226,27 +218,19 @@ func TestSem06_AStalledConnectionIsGivenUpWithinTheKeepalive(t *testing.T) {
 			faulty.Plan{Down: faulty.Fault{Stall: 1 + rng.Int64N(down)}},
 			faulty.Plan{Up: faulty.Fault{Stall: 1 + rng.Int64N(up)}})
 	}
-	var c tally
-	all(plans, func(p faulty.Plan) {
-		got, took, _, _, err := trial(cfg, p, smallOutput)
-		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
-	})
+	c := trials(cfg, plans, smallOutput, out)
 	c.report(t, fmt.Sprintf("stalled at %d places", len(plans)))
 }
 
 func TestShortPiecesAndDelaysChangeNothing(t *testing.T) {
 	cfg := daemon(t, nil)
 	out, _, _ := truth(t, cfg, smallOutput)
-	var c tally
 	var plans []faulty.Plan
 	for seed := range uint64(20) {
 		f := faulty.Fault{Seed: seed + 1, Short: true, Delay: time.Millisecond}
 		plans = append(plans, faulty.Plan{Up: f, Down: f})
 	}
-	all(plans, func(p faulty.Plan) {
-		got, took, _, _, err := trial(cfg, p, smallOutput)
-		c.judge(fmt.Sprintf("%+v", p), got, out, err, took, bound)
-	})
+	c := trials(cfg, plans, smallOutput, out)
 	c.report(t, "short pieces and delays")
 	require.Equal(t, len(plans), c.whole)
 }
