@@ -20,16 +20,36 @@ type Remains struct {
 // by it what no folder and no recorded process leads to.
 const SessionVariable = "REXEC_SESSION"
 
-// Sweep kills what is left of a command of an earlier daemon, and only that:
-// the members of its folder, the session of its leader if the process with
-// that pid is still the recorded one, and every process with REXEC_SESSION=ID
-// in its environment; never the caller. It waits, a few seconds at most, until
-// they are gone, removes the folder, and says how many it killed. What another
-// boot left is not there any more. Off Linux only the leader's session is
-// found, on Windows nothing.
-func Sweep(r Remains) (killed int, err error) {
-	if r.BootID != "" && r.BootID != BootID() {
-		return 0, nil
+// Swept is what became of one Remains.
+type Swept struct {
+	Killed int   // processes
+	Err    error // why some may still be there
+}
+
+// Sweep kills what is left of commands of an earlier daemon, and only that:
+// the members of a command's folder, the session of its leader if the process
+// with that pid is still the recorded one, and every process with
+// REXEC_SESSION=ID in its environment; never the caller. All of them are
+// looked for in one walk over the processes, however many commands there
+// were. It waits, a few seconds at most, until they are gone, and removes the
+// folders. What another boot left is not there any more. Off Linux only the
+// leader's session is found, on Windows nothing. The answers are in the order
+// of the questions.
+func Sweep(all []Remains) []Swept {
+	answers := make([]Swept, len(all))
+	boot := BootID()
+	var there []remaining
+	for i, r := range all {
+		if r.BootID == "" || r.BootID == boot {
+			there = append(there, remaining{r, &answers[i]})
+		}
 	}
-	return sweep(r)
+	sweep(there)
+	return answers
+}
+
+// remaining is a question with the place for its answer.
+type remaining struct {
+	Remains
+	answer *Swept
 }

@@ -1,12 +1,14 @@
 package platform
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,49 +20,72 @@ const (
 	sweepLook = 2 * time.Millisecond
 )
 
-func sweep(r Remains) (int, error) {
-	if r.ID == "" {
-		return 0, errors.New("platform: sweep: no session id")
-	}
-	if r.Cgroup != "" {
-		if err := checkFolder(r); err != nil {
-			return 0, err
-		}
-	}
+func sweep(all []remaining) {
 	self := os.Getpid()
-	killed := map[int]bool{}
-	// Until a look finds nobody alive: what is killed may have forked before.
-	for deadline := time.Now().Add(sweepTime); ; time.Sleep(sweepLook) {
-		left := leftOf(r)
-		if slices.Contains(left, self) {
-			return 0, fmt.Errorf("platform: sweep: this process is itself part of session %q", r.ID)
+	killed := make(map[string]map[int]bool) // by session id
+	finish := func(r remaining, err error) {
+		r.answer.Killed, r.answer.Err = len(killed[r.ID]), err
+	}
+	all = slices.DeleteFunc(all, func(r remaining) bool {
+		if r.ID == "" {
+			finish(r, errors.New("platform: sweep: no session id"))
+		} else if err := checkFolder(r.Remains); err != nil {
+			finish(r, err)
+		} else {
+			killed[r.ID] = make(map[int]bool)
+			return false
 		}
-		if len(left) == 0 {
+		return true
+	})
+	var empty []remaining // but for the folder
+	// Until a look finds nobody alive: what is killed may have forked before.
+	for deadline := time.Now().Add(sweepTime); len(all) > 0; time.Sleep(sweepLook) {
+		seen := lookAround()
+		late := time.Now().After(deadline)
+		all = slices.DeleteFunc(all, func(r remaining) bool {
+			left := seen.of(r.Remains)
+			switch {
+			case slices.Contains(left, self):
+				finish(r, fmt.Errorf("platform: sweep: this process is itself part of session %q", r.ID))
+				return true
+			case len(left) == 0:
+				finish(r, nil)
+				empty = append(empty, r)
+				return true
+			case late:
+				finish(r, fmt.Errorf("platform: sweep: session %q: processes %v do not die", r.ID, left))
+				return true
+			}
+			if r.Cgroup != "" {
+				_ = os.WriteFile(filepath.Join(r.Cgroup, "cgroup.kill"), []byte("1"), 0)
+			}
+			for _, pid := range left {
+				killed[r.ID][pid] = true
+				_ = signalMember(pid, unix.SIGKILL, func() bool { return partOf(r.Remains, pid) })
+			}
+			return false
+		})
+		if len(all) == 0 {
 			break
 		}
-		if time.Now().After(deadline) {
-			return len(killed), fmt.Errorf("platform: sweep: session %q: processes %v do not die", r.ID, left)
-		}
-		if r.Cgroup != "" {
-			_ = os.WriteFile(filepath.Join(r.Cgroup, "cgroup.kill"), []byte("1"), 0)
-		}
-		for _, pid := range left {
-			killed[pid] = true
-			_ = signalMember(pid, unix.SIGKILL, func() bool { return partOf(r, pid) })
-		}
 	}
-	if r.Cgroup != "" {
-		for deadline := time.Now().Add(sweepTime); !removeFolder(r.Cgroup); time.Sleep(sweepLook) {
+	deadline := time.Now().Add(sweepTime)
+	for _, r := range empty {
+		for r.Cgroup != "" && !removeFolder(r.Cgroup) {
 			if time.Now().After(deadline) {
-				return len(killed), fmt.Errorf("platform: sweep: folder %q is not empty", r.Cgroup)
+				finish(r, fmt.Errorf("platform: sweep: folder %q is not empty", r.Cgroup))
+				break
 			}
+			time.Sleep(sweepLook)
 		}
 	}
-	return len(killed), nil
 }
 
 // checkFolder refuses to empty a folder that is not the session's.
 func checkFolder(r Remains) error {
+	if r.Cgroup == "" {
+		return nil
+	}
 	if filepath.Base(r.Cgroup) != "rexec-"+r.ID || !filepath.IsAbs(r.Cgroup) {
 		return fmt.Errorf("platform: sweep: %q is not the folder of session %q", r.Cgroup, r.ID)
 	}
@@ -75,19 +100,49 @@ func checkFolder(r Remains) error {
 	return nil
 }
 
-// leftOf lists what is alive of a tree.
-func leftOf(r Remains) []int {
-	left := map[int]bool{}
-	if r.Cgroup != "" {
-		for _, pid := range membersOf(r.Cgroup) {
-			left[pid] = true
-		}
-	}
+// seen is one walk over the processes alive, but for this one, which may have
+// come from a session itself and still carry its name.
+type seen struct {
+	started map[int]uint64   // start times, by pid
+	session map[int][]int    // members, by session
+	marked  map[string][]int // by the session id in the environment
+}
+
+func lookAround() seen {
+	l := seen{started: make(map[int]uint64), session: make(map[int][]int), marked: make(map[string][]int)}
+	self := os.Getpid()
 	for _, pid := range processes() {
-		if s, err := readStat(pid); err == nil && s.alive() && belongs(r, pid, s) {
+		s, err := readStat(pid)
+		if err != nil || pid == self {
+			continue
+		}
+		l.started[pid] = s.startTime // also a zombie's: its session is still its own
+		if !s.alive() {
+			continue
+		}
+		l.session[s.session] = append(l.session[s.session], pid)
+		for _, id := range marksOf(pid) {
+			l.marked[id] = append(l.marked[id], pid)
+		}
+	}
+	return l
+}
+
+// of lists what is alive of a tree.
+func (l seen) of(r Remains) []int {
+	left := map[int]bool{}
+	add := func(pids []int) {
+		for _, pid := range pids {
 			left[pid] = true
 		}
 	}
+	if r.Cgroup != "" {
+		add(membersOf(r.Cgroup))
+	}
+	if start, ok := l.started[r.PID]; ok && r.StartTime != 0 && start == r.StartTime {
+		add(l.session[r.PID])
+	}
+	add(l.marked[r.ID])
 	last := left[r.PID]
 	delete(left, r.PID)
 	pids := slices.Sorted(maps.Keys(left))
@@ -95,6 +150,21 @@ func leftOf(r Remains) []int {
 		pids = append(pids, r.PID)
 	}
 	return pids
+}
+
+// marksOf are the session ids that a process was started with, mostly none or one.
+func marksOf(pid int) []string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for v := range bytes.SplitSeq(b, []byte{0}) {
+		if id, ok := bytes.CutPrefix(v, []byte(SessionVariable+"=")); ok {
+			ids = append(ids, string(id))
+		}
+	}
+	return ids
 }
 
 // partOf looks again at one that was listed.

@@ -40,11 +40,16 @@ func orphans(t *testing.T, group bool, line string, lines int) (Remains, []int) 
 	return ans.Remains, pids
 }
 
+func sweepOne(r Remains) (int, error) {
+	s := Sweep([]Remains{r})[0]
+	return s.Killed, s.Err
+}
+
 func TestSem07_ASweepKillsWhatADeadDaemonLeft(t *testing.T) {
 	for _, group := range []bool{true, false} {
 		bystander := launch(t, nil, Spec{Argv: []string{"sleep", "1000"}, Env: testEnv(SessionVariable + "=test-other")})
 		r, pids := orphans(t, group, escapes+"exec sleep 1000", 2)
-		n, err := Sweep(r)
+		n, err := sweepOne(r)
 		require.NoError(t, err)
 		assert.Equal(t, 3, n)
 		requireGone(t, pids...)
@@ -52,7 +57,7 @@ func TestSem07_ASweepKillsWhatADeadDaemonLeft(t *testing.T) {
 		if r.Cgroup != "" {
 			assert.NoDirExists(t, r.Cgroup)
 		}
-		n, err = Sweep(r)
+		n, err = sweepOne(r)
 		require.NoError(t, err)
 		assert.Zero(t, n)
 	}
@@ -64,10 +69,10 @@ func TestSem07_ACommandWithoutItsMarkIsFoundByItsSession(t *testing.T) {
 	for _, pid := range pids {
 		require.Eventually(t, func() bool { return !carries(pid, SessionVariable+"="+r.ID) }, soon, time.Millisecond)
 	}
-	left := leftOf(r)
+	left := lookAround().of(r)
 	require.Len(t, left, 2)
 	assert.Equal(t, r.PID, left[1], "the leader, the proof, goes last")
-	n, err := Sweep(r)
+	n, err := sweepOne(r)
 	require.NoError(t, err)
 	assert.Equal(t, 2, n)
 	requireGone(t, pids...)
@@ -75,7 +80,7 @@ func TestSem07_ACommandWithoutItsMarkIsFoundByItsSession(t *testing.T) {
 
 func TestSem07_WhatFellBeforeTheRecordIsFoundByItsMark(t *testing.T) {
 	r, pids := orphans(t, true, escapes+"exec sleep 1000", 2)
-	n, err := Sweep(Remains{ID: r.ID, BootID: r.BootID})
+	n, err := sweepOne(Remains{ID: r.ID, BootID: r.BootID})
 	require.NoError(t, err)
 	assert.Equal(t, 3, n)
 	requireGone(t, pids...)
@@ -91,7 +96,7 @@ func TestSem07_ASweepTouchesNobodyElse(t *testing.T) {
 		"another boot":     {ID: "test-gone", BootID: "another", PID: other.Pid(), StartTime: start},
 		"a longer id":      {ID: "test", BootID: BootID()},
 	} {
-		n, err := Sweep(r)
+		n, err := sweepOne(r)
 		require.NoError(t, err, name)
 		assert.Zero(t, n, name)
 	}
@@ -103,7 +108,7 @@ func TestSem07_ASweepTouchesNobodyElse(t *testing.T) {
 		if r.Cgroup != "" && r.Cgroup != "/sys/fs/cgroup" {
 			require.NoError(t, os.Mkdir(r.Cgroup, 0o755))
 		}
-		_, err := Sweep(r)
+		_, err := sweepOne(r)
 		assert.ErrorContains(t, err, "platform: sweep: ", name)
 	}
 	assert.True(t, alive(other.Pid()))
@@ -112,8 +117,42 @@ func TestSem07_ASweepTouchesNobodyElse(t *testing.T) {
 func TestSem07_ASweepNeverKillsItsCaller(t *testing.T) {
 	id := newID()
 	t.Setenv(SessionVariable, id) // what the process was started with counts, and that is not this
-	n, err := Sweep(Remains{ID: id, BootID: BootID()})
+	n, err := sweepOne(Remains{ID: id, BootID: BootID()})
 	require.NoError(t, err)
 	assert.Zero(t, n)
 	assert.False(t, belongs(Remains{ID: id, PID: 1, StartTime: 1}, os.Getpid(), procStat{session: 1}))
+}
+
+func TestSem07_OneWalkFindsWhatAllCommandsLeft(t *testing.T) {
+	const n = 60
+	var all []Remains
+	var pids []int
+	for range n {
+		id := newID()
+		c := exec.Command("sleep", "1000")
+		c.Env = []string{SessionVariable + "=" + id}
+		require.NoError(t, c.Start())
+		t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+		pids = append(pids, c.Process.Pid)
+		all = append(all, Remains{ID: id, BootID: BootID()})
+	}
+	began := time.Now()
+	lookAround()
+	walk := time.Since(began)
+	all = append(all, Remains{BootID: BootID()}, Remains{ID: "x", BootID: "another"})
+	began = time.Now()
+	answers := Sweep(all)
+	took := time.Since(began)
+	t.Logf("%d commands: %v, a walk takes %v", n, took, walk)
+	require.Len(t, answers, n+2)
+	for _, a := range answers[:n] {
+		assert.Equal(t, Swept{Killed: 1}, a)
+	}
+	assert.Error(t, answers[n].Err)
+	assert.Equal(t, Swept{}, answers[n+1])
+	for _, pid := range pids {
+		s, err := readStat(pid)
+		assert.True(t, err != nil || !s.alive())
+	}
+	assert.Less(t, took, n/2*walk+time.Second, "not a walk for each")
 }

@@ -1,3 +1,3 @@
 package platform
 
-func sweep(Remains) (int, error) { return 0, nil }
+func sweep([]remaining) {}

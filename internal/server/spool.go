@@ -116,6 +116,8 @@ func (s spool) sweep(log *logrus.Entry) error {
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
+	var left []platform.Remains
+	var paths []string
 	for _, f := range files {
 		path := filepath.Join(s.dir, f.Name())
 		r, err := remains(path)
@@ -123,15 +125,18 @@ func (s spool) sweep(log *logrus.Entry) error {
 			log.WithError(err).WithField("file", path).Warn("cannot read what an earlier daemon left")
 			continue
 		}
-		killed, err := platform.Sweep(r)
-		if err != nil {
-			log.WithError(err).WithField("session", r.ID).Warn("cannot end what an earlier daemon left running")
+		left, paths = append(left, r), append(paths, path)
+	}
+	for i, swept := range platform.Sweep(left) {
+		log := log.WithField("session", left[i].ID)
+		if swept.Err != nil {
+			log.WithError(swept.Err).Warn("cannot end what an earlier daemon left running")
 			continue
 		}
-		if killed > 0 {
-			log.WithFields(logrus.Fields{"session": r.ID, "processes": killed}).Warn("ended what an earlier daemon left running")
+		if swept.Killed > 0 {
+			log.WithField("processes", swept.Killed).Warn("ended what an earlier daemon left running")
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(paths[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
