@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"sync"
 	"time"
 )
@@ -45,7 +44,7 @@ type Terminal struct {
 // Process is a started command and the tree that grows from it. Its methods
 // may be called from any goroutine.
 type Process struct {
-	cmd            *exec.Cmd
+	child          // the started process as the system has it
 	stdin          io.WriteCloser
 	stdout, stderr *Output
 	leader         leader
@@ -91,7 +90,7 @@ func Start(t *Trees, spec Spec) (*Process, error) {
 }
 
 // Pid is the leader's process id; on Unix also its group's and session's.
-func (p *Process) Pid() int { return p.cmd.Process.Pid }
+func (p *Process) Pid() int { return p.pid() }
 
 // Stdin writes to the command's input. Close is the end of that input only.
 // When nobody reads any more, Write fails with syscall.EPIPE. nil with NoStdin.
@@ -172,13 +171,9 @@ func (p *Process) release() error {
 	p.released = true
 	p.mu.Unlock()
 
-	var exit *exec.ExitError
-	if reapErr := p.cmd.Wait(); !errors.As(reapErr, &exit) {
-		err = errors.Join(err, reapErr)
-	}
-	p.peak = p.tree.peak()
-	if p.peak == 0 && p.cmd.ProcessState != nil {
-		p.peak = peakOf(p.cmd.ProcessState, p.ownPeak)
+	err = errors.Join(err, p.reap())
+	if p.peak = p.tree.peak(); p.peak == 0 {
+		p.peak = p.peakAbove(p.ownPeak)
 	}
 	err = errors.Join(err, p.leader.close())
 	if p.stdin != nil {
@@ -211,8 +206,6 @@ func (p *Process) Usage() (user, system time.Duration, peak uint64) {
 		return 0, 0, 0
 	}
 	_ = p.Release() // waits for a Release that runs elsewhere
-	if s := p.cmd.ProcessState; s != nil {
-		user, system = s.UserTime(), s.SystemTime()
-	}
+	user, system = p.times()
 	return user, system, p.peak
 }

@@ -24,11 +24,11 @@ func start(t *Trees, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{cmd: &exec.Cmd{
+	p := &Process{child: child{&exec.Cmd{
 		Path: path, Args: spec.Argv, Dir: spec.Dir,
 		Env:         append([]string{}, spec.Env...), // never nil, which would mean the daemon's own
 		SysProcAttr: &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP, HideWindow: true},
-	}}
+	}}}
 	var theirs, ours []*os.File
 	if !spec.NoStdin {
 		their, our, pipeErr := pipe(true)
