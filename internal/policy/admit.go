@@ -17,6 +17,7 @@ const (
 	RuleUser     Rule = "user"     // as that user
 	RuleCommand  Rule = "command"  // that command, shell or forwarding
 	RuleTerminal Rule = "terminal" // with a terminal
+	RuleForward  Rule = "forward"  // to that address
 	RuleEnv      Rule = "env"      // with that variable
 	RuleSessions Rule = "sessions" // so many at a time
 )

@@ -17,7 +17,7 @@ const (
 	KindSFTP   Kind = "sftp"   // files, through the daemon's own SFTP server
 )
 
-// SFTPCommand is what KindSFTP runs, as a key's commands see it.
+// SFTPCommand is what KindSFTP runs, as a key's commands see it; a key with an SFTPRoot need not list it.
 const SFTPCommand = "rexecd sftp-server"
 
 // everybody, in a key's users, is any user.
@@ -34,6 +34,8 @@ type Request struct {
 	Shell    bool     // or neither: a shell
 	Terminal bool
 
+	Address string // host:port that KindTCP connects to
+
 	// Env are the variables that the client insists on: one that is not
 	// allowed refuses the whole request. What may be dropped silently is
 	// sifted with Grant.AllowEnv instead.
@@ -48,10 +50,13 @@ type Grant struct {
 	User  string // "": the daemon's own
 
 	// What to run: one of these, as in Request, whatever the request had. All
-	// are zero for tcp and listen, and for sftp unless a command is forced.
+	// are zero for tcp and listen.
 	Argv  []string
 	Line  string
 	Shell bool
+	SFTP  bool // the daemon's own SFTP server, held in SFTPRoot
+	// SFTPRoot is the key's; empty: no folder holds SFTP.
+	SFTPRoot string
 	// Forced says that Line is the key's own command; Original is then what
 	// was asked for, for REXEC_ORIGINAL_COMMAND and SSH_ORIGINAL_COMMAND, ""
 	// if that was a shell.
@@ -88,8 +93,8 @@ func (r *Ring) Authorize(keyID string, req Request, now time.Time) (Grant, *Refu
 	}
 	switch req.Kind {
 	case KindTCP, KindListen:
-		if k.Command != "" || k.Commands != nil {
-			return Grant{}, refuse(RuleCommand, "key %q may only run its commands, and forward nothing", k.ID)
+		if no := k.forward(req); no != nil {
+			return Grant{}, no
 		}
 		return g, nil
 	case KindExec, KindSFTP:
@@ -156,10 +161,13 @@ func (k Key) command(req Request, g *Grant) *Refusal {
 			g.Original = JoinWords(argv)
 		}
 		return nil
+	case req.Kind == KindSFTP && (k.Commands == nil || k.SFTPRoot != ""):
+		g.SFTP, g.SFTPRoot = true, k.SFTPRoot
+		return nil
+	case k.Commands == nil && k.SFTPRoot != "":
+		return refuse(RuleCommand, "key %q may only transfer files, by SFTP (scp: without -O)", k.ID)
 	case k.Commands == nil:
-		if req.Kind != KindSFTP {
-			g.Argv, g.Line, g.Shell = req.Argv, req.Line, req.Shell
-		}
+		g.Argv, g.Line, g.Shell = req.Argv, req.Line, req.Shell
 		return nil
 	case len(argv) == 0 && req.Line == "":
 		return refuse(RuleCommand, "key %q may only run its commands, and no shell", k.ID)
@@ -179,7 +187,7 @@ func (k Key) command(req Request, g *Grant) *Refusal {
 	if !slices.ContainsFunc(k.Commands, fits) {
 		return refuse(RuleCommand, "command %.200q is not one that key %q may run", shown, k.ID)
 	}
-	if req.Kind != KindSFTP {
+	if g.SFTP = req.Kind == KindSFTP; !g.SFTP {
 		g.Argv = slices.Clone(argv)
 	}
 	return nil

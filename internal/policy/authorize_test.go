@@ -31,7 +31,7 @@ func TestKeyWithoutLimitsAllowsWhatTheDaemonCan(t *testing.T) {
 	for _, kind := range []Kind{KindTCP, KindListen, KindSFTP} {
 		g, no := ask(t, Request{Kind: kind})
 		require.Nil(t, no)
-		assert.Equal(t, Grant{KeyID: "k"}, g)
+		assert.Equal(t, Grant{KeyID: "k", SFTP: kind == KindSFTP}, g)
 	}
 }
 
@@ -128,7 +128,35 @@ func TestSem48_CommandsAreTheOnlyOnesThatRun(t *testing.T) {
 func TestSem48_SFTPIsACommandLikeAnother(t *testing.T) {
 	g, no := ask(t, Request{Kind: KindSFTP}, `commands = ["rexecd sftp-server"]`)
 	require.Nil(t, no)
-	assert.Equal(t, Grant{KeyID: "k"}, g)
+	assert.Equal(t, Grant{KeyID: "k", SFTP: true}, g)
+}
+
+func TestSem48_SFTPRootHoldsSFTPInAndAllowsNothingElse(t *testing.T) {
+	g, no := ask(t, Request{Kind: KindSFTP}, `sftp_root = "/srv"`)
+	require.Nil(t, no)
+	assert.Equal(t, Grant{KeyID: "k", SFTP: true, SFTPRoot: "/srv"}, g)
+	for _, req := range []Request{
+		{Line: "id"}, {Argv: []string{"id"}}, {Argv: []string{"rexecd", "sftp-server"}}, {Shell: true}, {Shell: true, Terminal: true},
+		{Line: "scp -t /srv"}, {Kind: KindTCP, Address: "db:22"}, {Kind: KindListen},
+	} {
+		g, no = ask(t, req, `sftp_root = "/srv"`)
+		require.NotNil(t, no, "%v", req)
+		assert.Equal(t, RuleCommand, no.Rule)
+		assert.Contains(t, no.Text, `key "k" may only transfer files`)
+		assert.Equal(t, Grant{}, g)
+	}
+}
+
+func TestSem48_SFTPRootStandsBesideCommands(t *testing.T) {
+	lines := []string{`sftp_root = "/srv"`, `commands = ["uptime"]`}
+	g, no := ask(t, Request{Kind: KindSFTP}, lines...)
+	require.Nil(t, no)
+	assert.Equal(t, Grant{KeyID: "k", SFTP: true, SFTPRoot: "/srv"}, g, "the list need not name it")
+	g, no = ask(t, Request{Line: "uptime"}, lines...)
+	require.Nil(t, no)
+	assert.Equal(t, Grant{KeyID: "k", Argv: []string{"uptime"}}, g)
+	_, no = ask(t, Request{Line: "id"}, lines...)
+	require.NotNil(t, no)
 }
 
 func TestSem48_ForcedCommandReplacesEverything(t *testing.T) {

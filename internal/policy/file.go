@@ -72,6 +72,9 @@ func readKey(t *strictoml.Table) Key {
 		Users:       t.Texts("users"),
 		Commands:    t.Texts("commands"),
 		Command:     t.Text("command"),
+		SFTPRoot:    t.Text("sftp_root"),
+		Forward:     t.Texts("forward"),
+		NoForward:   t.Bool("no_forward"),
 		Env:         t.Texts("env"),
 		NoTerminal:  t.Bool("no_terminal"),
 		MaxDuration: t.Duration("max_duration"),
@@ -93,6 +96,7 @@ func readKey(t *strictoml.Table) Key {
 	for field, empty := range map[string]bool{
 		"comment": k.Comment == "", "source": k.Source == nil, "user": k.User == "", "users": k.Users == nil,
 		"commands": k.Commands == nil, "command": k.Command == "", "env": k.Env == nil,
+		"sftp_root": k.SFTPRoot == "", "forward": k.Forward == nil,
 		"not_before": k.NotBefore.IsZero(), "expires": k.Expires.IsZero(),
 		"on_lost": k.OnLost == "", "survivors": k.Survivors == "",
 	} {
@@ -195,6 +199,11 @@ func (k Key) encode(line func(field, value string)) {
 	list("users", k.Users)
 	list("commands", k.Commands)
 	text("command", k.Command)
+	text("sftp_root", k.SFTPRoot)
+	list("forward", k.Forward)
+	if k.NoForward {
+		line("no_forward", "true")
+	}
 	list("env", k.Env)
 	if k.NoTerminal {
 		line("no_terminal", "true")

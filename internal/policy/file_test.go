@@ -22,7 +22,8 @@ func TestEveryFieldIsRead(t *testing.T) {
 		`comment = "Zhang's laptop, 张"`, `not_before = 2026-01-01T00:00:00Z`, `expires = 2027-01-01T02:00:00+02:00`,
 		`source = ["192.0.2.0/24", "2001:db8::1", "::ffff:198.51.100.4"]`, `user = "deploy"`, `users = ["root", "www"]`,
 		`commands = ["uptime"]`, `env = ["TZ", "APP_*"]`, `no_terminal = true`, `max_sessions = 3`, `max_duration = "8h"`,
-		`idle_timeout = "10m"`, `on_lost = "hangup"`, `survivors = "kill"`, `next_secret = "`+secretText(1)+`"`)
+		`idle_timeout = "10m"`, `on_lost = "hangup"`, `survivors = "kill"`,
+		`sftp_root = "/srv/数据"`, `forward = ["db.lab:5432"]`, `next_secret = "`+secretText(1)+`"`)
 	k, ok := r.Key("k")
 	require.True(t, ok)
 	assert.Equal(t, "Zhang's laptop, 张", k.Comment)
@@ -42,6 +43,9 @@ func TestEveryFieldIsRead(t *testing.T) {
 	assert.Equal(t, OnLostHangup, k.OnLost)
 	assert.Equal(t, SurvivorsKill, k.Survivors)
 	assert.True(t, k.NextSecret.Equal(secret(t, 1)))
+	assert.Equal(t, "/srv/数据", k.SFTPRoot)
+	assert.Equal(t, []string{"db.lab:5432"}, k.Forward)
+	assert.True(t, ringOf(t, "no_forward = true").Keys()[0].NoForward)
 	assert.Equal(t, "id2", ringOfID(t, "id2").Keys()[0].ID)
 }
 
@@ -58,39 +62,47 @@ func TestSem49_BadRingIsRefusedWithReasonAndLine(t *testing.T) {
 		`expires = 2027-01-01`:          `"expires" is a date without a time`,
 		`expires = "2027-01-01"`:        `"expires" is text, want a date`,
 		`not_before = 2027-01-01T00:00Z` + "\nexpires = 2027-01-01T00:00:00Z": `"not_before" is not before expires: the key would never be good`,
-		`source = "192.0.2.1"`:                      `"source" is text, want a list`,
-		`source = []`:                               `"source" is empty`,
-		`source = ["192.0.2.1/24"]`:                 `"source" has "192.0.2.1/24" in it, whose address goes beyond the network: want 192.0.2.0/24`,
-		`source = ["lab"]`:                          `"source" has "lab" in it, want an address or a network`,
-		`source = ["fe80::1%eth0"]`:                 `"source" has "fe80::1%eth0" in it, want an address`,
-		`source = ["::ffff:192.0.2.0/120"]`:         `"source" has "::ffff:192.0.2.0/120" in it, want an address`,
-		`user = ""`:                                 `"user" is empty, which could mean nothing or everything`,
-		`user = "*"`:                                `"user" is "*": put that into users`,
-		`users = []`:                                `"users" is empty`,
-		`users = [""]`:                              `"users" has an empty text in it`,
-		`users = ["-x"]`:                            `"users" has "-x" in it, which is no user name`,
-		`users = ["a\nb"]`:                          `"users" has "a\nb" in it, which is no user name`,
-		`commands = []`:                             `"commands" is empty`,
-		`commands = ["a; b"]`:                       `"commands" has "a; b" in it, which has the operator ';' in it`,
-		`commands = ["..."]`:                        `"commands" has "..." in it, which would let everything through`,
-		`command = ""`:                              `"command" is empty`,
-		`command = "a\u0007"`:                       `"command" has a character in it that cannot be shown ("\a")`,
-		"command = 'a'\ncommands = ['b']":           `"command" replaces every command`,
-		`env = ["PATH"]`:                            `"env" has "PATH" in it, which no client may ever set`,
-		`env = ["LD_*"]`:                            `"env" has "LD_*" in it, which no client may ever set`,
-		`env = ["A=B"]`:                             `"env" has "A=B" in it, which is no name of a variable`,
-		`max_sessions = 0`:                          `"max_sessions" is 0, want 1 to`,
-		`max_sessions = -4`:                         `"max_sessions" is -4, want 1 to`,
-		`max_sessions = 9223372036854775807`:        `"max_sessions" is 9223372036854775807, want 1 to`,
-		`max_duration = "-1s"`:                      `"max_duration" is -1s, want more than 0`,
-		`idle_timeout = "0s"`:                       `"idle_timeout" is 0s, want more than 0`,
-		`idle_timeout = "soon"`:                     `"idle_timeout" is not a duration`,
-		`on_lost = "kill"`:                          `"on_lost" is "kill", want tree, hangup or none`,
-		`on_lost = ""`:                              `"on_lost" is empty`,
-		`survivors = "stay"`:                        `"survivors" is "stay", want leave or kill`,
-		`next_secret = "` + secretText(0) + `"`:     `"next_secret" is the same as secret`,
-		`next_secret = ""`:                          `"next_secret" is not good: secret has 0 characters`,
-		`next_secret = "` + secretText(0)[1:] + `"`: `"next_secret" is not good: secret has 42 characters`,
+		`source = "192.0.2.1"`:                            `"source" is text, want a list`,
+		`source = []`:                                     `"source" is empty`,
+		`source = ["192.0.2.1/24"]`:                       `"source" has "192.0.2.1/24" in it, whose address goes beyond the network: want 192.0.2.0/24`,
+		`source = ["lab"]`:                                `"source" has "lab" in it, want an address or a network`,
+		`source = ["fe80::1%eth0"]`:                       `"source" has "fe80::1%eth0" in it, want an address`,
+		`source = ["::ffff:192.0.2.0/120"]`:               `"source" has "::ffff:192.0.2.0/120" in it, want an address`,
+		`user = ""`:                                       `"user" is empty, which could mean nothing or everything`,
+		`user = "*"`:                                      `"user" is "*": put that into users`,
+		`users = []`:                                      `"users" is empty`,
+		`users = [""]`:                                    `"users" has an empty text in it`,
+		`users = ["-x"]`:                                  `"users" has "-x" in it, which is no user name`,
+		`users = ["a\nb"]`:                                `"users" has "a\nb" in it, which is no user name`,
+		`commands = []`:                                   `"commands" is empty`,
+		`commands = ["a; b"]`:                             `"commands" has "a; b" in it, which has the operator ';' in it`,
+		`commands = ["..."]`:                              `"commands" has "..." in it, which would let everything through`,
+		`command = ""`:                                    `"command" is empty`,
+		`command = "a\u0007"`:                             `"command" has a character in it that cannot be shown ("\a")`,
+		"command = 'a'\ncommands = ['b']":                 `"command" replaces every command`,
+		`sftp_root = ""`:                                  `"sftp_root" is empty`,
+		"sftp_root = '/srv'\ncommand = 'a'":               `"sftp_root" says nothing beside command`,
+		`forward = []`:                                    `"forward" is empty`,
+		`forward = ["db"]`:                                `"forward" has "db" in it, which is not HOST:PORT`,
+		`forward = [":22"]`:                               `"forward" has ":22" in it, which is not HOST:PORT`,
+		`forward = ["db:022"]`:                            `"forward" has "db:022" in it, which has no port of 1 to 65535`,
+		`forward = ["db:ssh"]`:                            `"forward" has "db:ssh" in it, which has no port of 1 to 65535`,
+		"no_forward = true\nforward = ['db:1']":           `"no_forward" contradicts forward`,
+		`env = ["PATH"]`:                                  `"env" has "PATH" in it, which no client may ever set`,
+		`env = ["LD_*"]`:                                  `"env" has "LD_*" in it, which no client may ever set`,
+		`env = ["A=B"]`:                                   `"env" has "A=B" in it, which is no name of a variable`,
+		`max_sessions = 0`:                                `"max_sessions" is 0, want 1 to`,
+		`max_sessions = -4`:                               `"max_sessions" is -4, want 1 to`,
+		`max_sessions = 9223372036854775807`:              `"max_sessions" is 9223372036854775807, want 1 to`,
+		`max_duration = "-1s"`:                            `"max_duration" is -1s, want more than 0`,
+		`idle_timeout = "0s"`:                             `"idle_timeout" is 0s, want more than 0`,
+		`idle_timeout = "soon"`:                           `"idle_timeout" is not a duration`,
+		`on_lost = "kill"`:                                `"on_lost" is "kill", want tree, hangup or none`,
+		`on_lost = ""`:                                    `"on_lost" is empty`,
+		`survivors = "stay"`:                              `"survivors" is "stay", want leave or kill`,
+		`next_secret = "` + secretText(0) + `"`:           `"next_secret" is the same as secret`,
+		`next_secret = ""`:                                `"next_secret" is not good: secret has 0 characters`,
+		`next_secret = "` + secretText(0)[1:] + `"`:       `"next_secret" is not good: secret has 42 characters`,
 		`next_secret = "` + strings.Repeat("!", 43) + `"`: `"next_secret" is not good: secret is not base64url`,
 		`comment = "` + strings.Repeat("x", 4097) + `"`:   `"comment" has a text of 4097 bytes, want at most 4096`,
 		`comment = "` + "\u202e" + `"`:                    `"comment" has a character in it that cannot be shown`,
@@ -231,10 +243,18 @@ func drawKey(t *rapid.T, i int) Key {
 		OnLost:      rapid.SampledFrom([]OnLost{"", OnLostTree, OnLostHangup, OnLostNone}).Draw(t, "on lost"),
 		Survivors:   rapid.SampledFrom([]Survivors{"", SurvivorsLeave, SurvivorsKill}).Draw(t, "survivors"),
 	}
+	switch rapid.IntRange(0, 2).Draw(t, "forward") {
+	case 1:
+		k.NoForward = true
+	case 2:
+		k.Forward = []string{"*.lab:22", "[::1]:*"}
+	}
 	if rapid.Bool().Draw(t, "next?") {
 		k.NextSecret = hmacauth.NewSecret()
 	}
-	switch rapid.IntRange(0, 2).Draw(t, "command") {
+	switch rapid.IntRange(0, 3).Draw(t, "command") {
+	case 3:
+		k.SFTPRoot = word.Draw(t, "sftp root")
 	case 1:
 		k.Command = word.Draw(t, "forced") + "\n\t" + word.Draw(t, "forced")
 	case 2:

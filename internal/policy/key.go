@@ -51,8 +51,13 @@ type Key struct {
 	// given, it alone may be named; where neither is, everybody may.
 	Users []string // users
 
-	Commands   []string // commands: patterns, see Pattern; no shell and no forwarding then
-	Command    string   // command: a shell line that runs whatever was asked for; no forwarding then
+	Commands []string // commands: patterns, see Pattern; no shell then, and no forwarding but Forward
+	Command  string   // command: a shell line that runs whatever was asked for; no forwarding then but Forward
+	// SFTPRoot is the folder that SFTP is held in and shows as "/"; not absolute: in the user's home. Beside it only
+	// Commands and Forward may be asked for. Empty: all that the user may see, and no such limit.
+	SFTPRoot   string   // sftp_root
+	Forward    []string // forward: HOST:PORT that may be connected to, see ParseDestination; nil: all, unless other limits stand
+	NoForward  bool     // no_forward: nothing may
 	Env        []string // env: names or globs the client may set beside the usual ones
 	NoTerminal bool     // no_terminal
 
@@ -120,6 +125,7 @@ func (k Key) check(report func(field string, err error)) {
 	checkList(report, "source", k.Source)
 	checkList(report, "users", k.Users)
 	checkList(report, "commands", k.Commands)
+	checkList(report, "forward", k.Forward)
 	checkList(report, "env", k.Env)
 	for _, user := range append([]string{k.User}, k.Users...) {
 		if strings.HasPrefix(user, "-") || strings.ContainsAny(user, "\t\n/:") {
@@ -137,6 +143,17 @@ func (k Key) check(report func(field string, err error)) {
 	if k.Command != "" && k.Commands != nil {
 		report("command", errors.New("replaces every command, so that commands says nothing: leave one of them out"))
 	}
+	if k.Command != "" && k.SFTPRoot != "" {
+		report("sftp_root", errors.New("says nothing beside command, which replaces every command and SFTP too: leave one of them out"))
+	}
+	for _, text := range k.Forward {
+		if _, err := ParseDestination(text); err != nil {
+			report("forward", fmt.Errorf("has %.200q in it, which %w", text, err))
+		}
+	}
+	if k.NoForward && k.Forward != nil {
+		report("no_forward", errors.New("contradicts forward: leave one of them out"))
+	}
 	for _, name := range k.Env {
 		if err := CheckEnv(name); err != nil {
 			report("env", fmt.Errorf("has %.64q in it, which %w", name, err))
@@ -145,10 +162,11 @@ func (k Key) check(report func(field string, err error)) {
 	checkText(report, "comment", k.Comment, "")
 	checkText(report, "user", k.User, "")
 	checkText(report, "command", k.Command, "\t\n")
+	checkText(report, "sftp_root", k.SFTPRoot, "")
 	for _, list := range []struct {
 		field string
 		texts []string
-	}{{"users", k.Users}, {"commands", k.Commands}, {"env", k.Env}} {
+	}{{"users", k.Users}, {"commands", k.Commands}, {"forward", k.Forward}, {"env", k.Env}} {
 		for _, text := range list.texts {
 			if text == "" {
 				report(list.field, errors.New("has an empty text in it"))
