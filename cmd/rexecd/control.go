@@ -5,16 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
-	"syscall"
 	"time"
 )
 
-// The running daemon listens on a Unix socket in its data folder, which only its owner may enter. A request is one word
-// on a line, the answer one JSON object on a line.
+// The running daemon listens where only its owner may come: on a Unix socket in its data folder, on Windows on a named
+// pipe. A request is one word on a line, the answer one JSON object on a line.
 
 // controlTime bounds a conversation with the running daemon.
 const controlTime = 30 * time.Second
@@ -30,30 +26,9 @@ type controlAnswer struct {
 
 var errNoDaemon = errors.New("no daemon is running here")
 
-func (p paths) control() string { return filepath.Join(p.data, "control") }
-
-// listenControl makes the socket. One that an earlier daemon left behind is replaced, one that answers is not.
-func listenControl(p paths) (net.Listener, error) {
-	path := p.control()
-	if len(path) > 100 { // unix(7): 108 bytes with what the system adds
-		return nil, fmt.Errorf("the path %s is too long for a socket: choose a shorter folder with --state DIR", path)
-	}
-	if c, err := net.Dial("unix", path); err == nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("a daemon is running already with the files in %s: stop it first", p.data)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		_ = l.Close()
-		return nil, err
-	}
-	return l, nil
+// runningAlready says that another daemon has these files.
+func (p paths) runningAlready() error {
+	return fmt.Errorf("a daemon is running already with the files in %s: stop it first", p.data)
 }
 
 // serveControl answers until l is closed.
@@ -90,10 +65,7 @@ func serveControl(l net.Listener, do map[string]func() (any, error)) {
 
 // ask sends the running daemon a request.
 func ask(p paths, word string) (json.RawMessage, error) {
-	c, err := net.Dial("unix", p.control())
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, errNoDaemon
-	}
+	c, err := p.dialControl()
 	if err != nil {
 		return nil, err
 	}
