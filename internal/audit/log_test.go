@@ -112,34 +112,38 @@ func writers(t *testing.T, goroutines, n int, write func(i, k int)) {
 }
 
 func TestRotationUnderLoadLosesNothing(t *testing.T) {
+	const rotations = 20
 	l, path, _ := onDisk(t, Options{Sync: true})
-	stop := make(chan struct{})
-	var rotations int
-	var rotating sync.WaitGroup
-	rotating.Go(func() {
-		for {
+	rotated := make(chan struct{}) // closed after the last rotation
+	go func() {
+		defer close(rotated)
+		for i := range rotations {
+			assert.NoError(t, os.Rename(path, fmt.Sprintf("%s.%d", path, i)))
+			assert.NoError(t, l.Reopen(Options{Path: path, Sync: true}))
+		}
+	}()
+	var written atomic.Int64
+	writers(t, 8, 1, func(i, _ int) {
+		for k := 0; ; k++ { // as long as it takes to rotate, however that is scheduled
+			assert.NoError(t, l.Write(run(fmt.Sprint(i, " ", k))))
+			written.Add(1)
 			select {
-			case <-stop:
+			case <-rotated:
 				return
 			default:
 			}
-			assert.NoError(t, os.Rename(path, fmt.Sprintf("%s.%d", path, rotations)))
-			assert.NoError(t, l.Reopen(Options{Path: path, Sync: true}))
-			rotations++
 		}
 	})
-	writers(t, 8, 100, func(i, k int) { assert.NoError(t, l.Write(run(fmt.Sprint(i, " ", k)))) })
-	close(stop)
-	rotating.Wait()
-	require.Greater(t, rotations, 2)
 	seen := map[string]bool{}
-	files, _ := filepath.Glob(path + "*")
+	files, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	require.Len(t, files, rotations+1)
 	for _, f := range files {
 		for _, line := range linesOf(t, f) {
 			seen[parse(t, line).Line] = true
 		}
 	}
-	assert.Len(t, seen, 800)
+	assert.Len(t, seen, int(written.Load()))
 }
 
 func TestReopenIsAllOrNothing(t *testing.T) {
