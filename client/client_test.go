@@ -3,11 +3,13 @@ package client_test
 import (
 	"context"
 	"net"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"rexec/client"
+	"rexec/frame"
 	"rexec/hmacauth"
 	"rexec/internal/policy"
 	"rexec/internal/server"
@@ -43,5 +45,29 @@ func TestOutputOfACommandThroughTheWholeStack(t *testing.T) {
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, int64(3), exit.Result.Verdict.Code)
 	require.Equal(t, "你好\n", string(out))
+	require.NoError(t, c.Close())
+}
+
+func TestTheHostTakesTheLineOfItsSystem(t *testing.T) {
+	c := client.New(daemon(t))
+	run := func(line string, systems map[string]string) (string, error) {
+		cmd := c.Shell(context.Background(), line)
+		cmd.Systems = systems
+		out, err := cmd.Output()
+		return string(out), err
+	}
+	both := map[string]string{runtime.GOOS: "echo mine", "plan9": "echo other"}
+	out, err := run("", both)
+	require.NoError(t, err)
+	require.Equal(t, "mine\n", out)
+	out, err = run("echo rest", map[string]string{"plan9": "echo other"})
+	require.NoError(t, err)
+	require.Equal(t, "rest\n", out)
+
+	var exit *client.ExitError
+	_, err = run("", map[string]string{"plan9": "echo other"})
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, frame.StartFailed, exit.Result.Verdict.Kind)
+	require.Equal(t, "no command was given for "+runtime.GOOS+", which this host runs", exit.Result.Verdict.Reason)
 	require.NoError(t, c.Close())
 }

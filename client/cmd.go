@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"rexec/frame"
@@ -31,6 +33,9 @@ type Cmd struct {
 	Argv      []string // program and arguments, without a shell; bytes, any but NUL
 	Line      string   // or a line for the user's shell
 	Subsystem string   // or the name of a subsystem; none of the three: a login shell
+	// Systems are lines by system ("linux", "windows", "darwin"); the host takes that of its own, and Line, if there is
+	// one, if it is none of them.
+	Systems map[string]string
 
 	Env      []string        // NAME=VALUE that the daemon must take: otherwise it refuses the command
 	OfferEnv []string        // NAME=VALUE that the daemon may drop
@@ -70,6 +75,9 @@ func (cmd *Cmd) start() frame.Start {
 	s := frame.Start{
 		Argv: cmd.Argv, Line: cmd.Line, Subsystem: cmd.Subsystem, Env: cmd.Env, EnvOffered: cmd.OfferEnv, Cwd: cmd.Dir,
 		User: cmd.User, Terminal: cmd.Terminal, Encoding: cmd.Encoding, Timeout: millis(cmd.Timeout), OnLost: cmd.OnLost,
+	}
+	for _, os := range slices.Sorted(maps.Keys(cmd.Systems)) {
+		s.Systems = append(s.Systems, frame.System{OS: os, Line: cmd.Systems[os]})
 	}
 	switch {
 	case cmd.Linger == 0:

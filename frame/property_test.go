@@ -60,13 +60,17 @@ func drawStart(t *rapid.T) Start {
 		FirstTry:   drawMillis(t, "first try"),
 		EnvOffered: drawEnv(t, "offered"),
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "way") {
+	switch rapid.IntRange(0, 4).Draw(t, "way") {
 	case 1:
 		s.Argv = drawWords(t, "argv")
 	case 2:
 		s.Line = drawWord(t, "line")
 	case 3:
 		s.Subsystem = drawWord(t, "subsystem")
+	case 4:
+		for _, os := range []string{"linux", "windows", "darwin"}[:rapid.IntRange(0, 3).Draw(t, "systems")] {
+			s.Systems = append(s.Systems, System{os, "x" + drawWord(t, "line")})
+		}
 	}
 	if rapid.Bool().Draw(t, "terminal") {
 		s.Terminal = &Terminal{Term: drawWord(t, "term"), Size: drawSize(t)}

@@ -217,7 +217,7 @@ func TestProtocolDocHasEveryType(t *testing.T) {
 func TestProtocolDocHasEveryCBORKey(t *testing.T) {
 	d := readDocument(t)
 	for heading, m := range map[string]any{
-		"START": Start{}, "Terminal": Terminal{}, "Size": Size{}, "STARTED": Started{}, "VERDICT": Verdict{},
+		"START": Start{}, "Terminal": Terminal{}, "System": System{}, "Size": Size{}, "STARTED": Started{}, "VERDICT": Verdict{},
 		"ATTACH": Attach{}, "START of kind tcp": Dial{},
 	} {
 		var want [][]string
@@ -382,7 +382,7 @@ func TestProtocolDocShowsTheGoldenBytes(t *testing.T) {
 	var golden []string
 	for _, g := range []string{
 		goldenOpen, goldenAccept, goldenEnding, goldenCredit, goldenEOF, goldenAway, goldenResize, goldenSignal, goldenCancel,
-		goldenStart, goldenShell, goldenSubsystem, goldenStarted, goldenVerdict, goldenExited, goldenAttach, goldenDial,
+		goldenStart, goldenShell, goldenSubsystem, goldenSystems, goldenStarted, goldenVerdict, goldenExited, goldenAttach, goldenDial,
 	} {
 		golden = append(golden, hex.EncodeToString(unhex(t, g)))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,6 +48,27 @@ type Start struct {
 	FirstTry   int64     `cbor:"14,keyasint,omitempty"` // milliseconds since the first try with this Request
 	Subsystem  string    `cbor:"15,keyasint,omitempty"` // "sftp"
 	EnvOffered []string  `cbor:"16,keyasint,omitempty"` // NAME=VALUE; one the daemon does not take is dropped, as ssh's SendEnv
+	Systems    []System  `cbor:"17,keyasint,omitempty"` // lines by system, the daemon takes its own; Line is for all others
+}
+
+// System is the line for hosts of one system: a client that starts the same on many need not ask each first.
+type System struct {
+	OS   string `cbor:"1,keyasint"` // "linux", "windows", "darwin", ..., as in Started
+	Line string `cbor:"2,keyasint"`
+}
+
+// For gives what runs on a system, with Line settled and Systems nil. ok false: s names systems, and not this one, and has
+// no Line.
+func (s Start) For(os string) (settled Start, ok bool) {
+	systems := s.Systems
+	s.Systems = nil
+	for _, sys := range systems {
+		if sys.OS == os {
+			s.Line = sys.Line
+			return s, true
+		}
+	}
+	return s, len(systems) == 0 || s.Line != ""
 }
 
 // Terminal is what a remote terminal starts with.
@@ -62,11 +84,12 @@ func (s Start) Append(dst []byte) []byte { return append(dst, marshal(s)...) }
 // ParseStart reads START's payload of an exec stream.
 func ParseStart(p []byte) (Start, error) { return unmarshal[Start]("start", p) }
 
-// Validate refuses what can never run: more than one of Argv, Line and Subsystem, NUL in a word, an environment entry
-// without a name, times below zero or beyond a time.Duration, an unknown OnLost, a Request of a length other than 16.
+// Validate refuses what can never run: more than one of Argv, Line or Systems, and Subsystem, a system that is named
+// twice or has no line, NUL in a word, an environment entry without a name, times below zero or beyond a time.Duration, an
+// unknown OnLost, a Request of a length other than 16.
 func (s Start) Validate() error {
 	ways := 0
-	for _, is := range [...]bool{len(s.Argv) > 0, s.Line != "", s.Subsystem != ""} {
+	for _, is := range [...]bool{len(s.Argv) > 0, s.Line != "" || len(s.Systems) > 0, s.Subsystem != ""} {
 		if is {
 			ways++
 		}
@@ -84,6 +107,15 @@ func (s Start) Validate() error {
 	} {
 		if strings.IndexByte(f.text, 0) >= 0 {
 			return fmt.Errorf("start: %s %q has a NUL byte", f.what, f.text)
+		}
+	}
+	for i, sys := range s.Systems {
+		named := func(o System) bool { return o.OS == sys.OS }
+		switch {
+		case sys.OS == "" || sys.Line == "" || strings.IndexByte(sys.OS+sys.Line, 0) >= 0:
+			return fmt.Errorf("start: the line %q of system %q: neither may be empty or have a NUL byte", sys.Line, sys.OS)
+		case slices.ContainsFunc(s.Systems[:i], named):
+			return fmt.Errorf("start: system %q has two lines", sys.OS)
 		}
 	}
 	for _, list := range [...][]string{s.Env, s.EnvOffered} {

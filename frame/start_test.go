@@ -53,6 +53,7 @@ const (
 		10 81 46 4c414e473d43`
 	goldenShell     = `a1 02 46 757074696d65`
 	goldenSubsystem = `a1 0f 44 73667470`
+	goldenSystems   = `a1 11 82 a2 01 45 6c696e7578 02 42 6964 a2 01 47 77696e646f7773 02 43 766572`
 	goldenStarted   = `aa
 		01 50 000102030405060708090a0b0c0d0e0f
 		02 1a 0001e240
@@ -80,6 +81,7 @@ func TestStartHasItsLayout(t *testing.T) {
 		goldenStart:     fullStart(),
 		goldenShell:     {Line: "uptime"},
 		goldenSubsystem: {Subsystem: "sftp"},
+		goldenSystems:   {Systems: []System{{"linux", "id"}, {"windows", "ver"}}},
 		"a0":            {},
 	} {
 		require.Equal(t, unhex(t, golden), want.Append(nil))
@@ -197,6 +199,11 @@ func TestStartRefusesWhatCanNeverRun(t *testing.T) {
 		"start: unknown on_lost 4":                                      {OnLost: 4},
 		"start: a request id of 15 bytes, must be 16":                   {Request: testID[:15]},
 		"start: a request id of 17 bytes, must be 16":                   {Request: append(testID[:16:16], 1)},
+		`start: system "linux" has two lines`:                           {Systems: []System{{"linux", "a"}, {"windows", "b"}, {"linux", "c"}}},
+
+		`start: the line "a" of system "": neither may be empty or have a NUL byte`:          {Systems: []System{{"", "a"}}},
+		`start: the line "" of system "linux": neither may be empty or have a NUL byte`:      {Systems: []System{{"linux", ""}}},
+		`start: the line "a\x00" of system "linux": neither may be empty or have a NUL byte`: {Systems: []System{{"linux", "a\x00"}}},
 	} {
 		requireRefused(t, s, ParseStart, says)
 	}
@@ -206,6 +213,8 @@ func TestStartRefusesWhatCanNeverRun(t *testing.T) {
 		{Argv: []string{"a"}, Subsystem: "sftp"},
 		{Line: "b", Subsystem: "sftp"},
 		{Argv: []string{"a"}, Line: "b", Subsystem: "sftp"},
+		{Argv: []string{"a"}, Systems: []System{{"linux", "b"}}},
+		{Subsystem: "sftp", Systems: []System{{"linux", "b"}}},
 	} {
 		requireRefused(t, s, ParseStart, exclude)
 	}
@@ -215,6 +224,24 @@ func TestStartRefusesWhatCanNeverRun(t *testing.T) {
 	} {
 		require.NoError(t, s.Validate())
 	}
+}
+
+func TestStartIsSettledForOneSystem(t *testing.T) {
+	s := Start{Cwd: "/", Systems: []System{{"linux", "id"}, {"windows", "ver"}}}
+	for os, want := range map[string]string{"linux": "id", "windows": "ver"} {
+		got, ok := s.For(os)
+		require.True(t, ok)
+		require.Equal(t, Start{Cwd: "/", Line: want}, got)
+	}
+	_, ok := s.For("darwin")
+	require.False(t, ok)
+	s.Line = "uname"
+	got, ok := s.For("darwin")
+	require.True(t, ok)
+	require.Equal(t, "uname", got.Line)
+	got, ok = fullStart().For("linux")
+	require.True(t, ok)
+	require.Equal(t, fullStart(), got)
 }
 
 // With two faults the first is told, always the same one.

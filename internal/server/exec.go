@@ -33,7 +33,13 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 	var watch sync.WaitGroup
 	cfg := session.Config{
 		Start: func(_ context.Context, start frame.Start) (session.Process, frame.Started, *session.Failure) {
-			p, started, no := s.startCommand(l, r, start)
+			start, ok := start.For(runtime.GOOS) // before anything judges or records it
+			var p session.Process
+			var started frame.Started
+			no := cannot(fmt.Sprintf("no command was given for %s, which this host runs", runtime.GOOS))
+			if ok {
+				p, started, no = s.startCommand(l, r, start)
+			}
 			if no != nil {
 				s.noteFailure(l, r, start, no)
 			} else if r.idle > 0 {
