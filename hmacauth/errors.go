@@ -16,4 +16,7 @@ var (
 	// ErrWrongServer: the client holds a good key but wants another server.
 	// Only a Server returns it.
 	ErrWrongServer = errors.New("not the server the client asked for")
+	// ErrBusy: the server has no time for this client, whoever it is. It comes
+	// from whoever keeps the server's budgets, not from here.
+	ErrBusy = errors.New("busy")
 )

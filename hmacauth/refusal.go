@@ -37,6 +37,8 @@ func RefusalOf(err error) (Refusal, bool) {
 		return RefusalVersion, true
 	case errors.Is(err, ErrBadProof), errors.Is(err, ErrWrongServer):
 		return RefusalNotAdmitted, true
+	case errors.Is(err, ErrBusy):
+		return RefusalBusy, true
 	}
 	return 0, false
 }

@@ -6,11 +6,9 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"regexp"
 	"runtime"
 	"slices"
@@ -247,73 +245,6 @@ func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):
-	}
-}
-
-func TestSem47_BadAttemptsFromManySourcesAdmitNobodyAndCostNothing(t *testing.T) {
-	attempts := 2000
-	if os.Getenv("REXEC_E2E") == "all" {
-		attempts = 50_000
-	}
-	var d *server.Server
-	good := daemonServer(t, func(c *server.Config) { c.RefuseAfter, c.RefuseJitter = 0, 0 }, func(s *server.Server) { d = s })
-	_, err := client.New(good).Shell(t.Context(), "true").Output()
-	require.NoError(t, err)
-	before := heap()
-
-	var wg sync.WaitGroup
-	var next, admitted, proofs atomic.Int64
-	began := time.Now()
-	for range 64 {
-		wg.Go(func() {
-			for {
-				n := int(next.Add(1))
-				if n > attempts {
-					return
-				}
-				bad := good
-				bad.ConnectTimeout = 30 * time.Second
-				bad.Secret = hmacauth.NewSecret()
-				source := fmt.Sprintf("127.1.0.%d", 1+n%100)
-				bad.Dial = func(_ context.Context, to string) (net.Conn, error) { return from(source, to) }
-				c, err := client.Dial(context.Background(), bad)
-				if err == nil {
-					admitted.Add(1)
-					_ = c.Close()
-				}
-				var refused *hmacauth.RefusedError
-				if errors.As(err, &refused) {
-					proofs.Add(1)
-				}
-			}
-		})
-	}
-	over := make(chan struct{})
-	go func() { wg.Wait(); close(over) }()
-	var worst time.Duration
-	for runs := 0; ; runs++ {
-		select {
-		case <-over:
-			s := d.Status()
-			after := heap()
-			t.Logf("%d attempts in %v: %d with proofs, %d shut out; heap %+d KiB; the good client: %d times, most %v",
-				attempts, time.Since(began).Round(time.Millisecond), proofs.Load(), s.ShutOut, (int64(after)-int64(before))>>10, runs, worst)
-			assert.Zero(t, admitted.Load())
-			assert.Positive(t, proofs.Load())
-			assert.Positive(t, s.ShutOut)
-			assert.Less(t, int64(after)-int64(before), int64(32<<20))
-			assert.Less(t, worst, slack*500*time.Millisecond)
-			assert.Positive(t, runs)
-			return
-		default:
-		}
-		one := time.Now()
-		c := client.New(good)
-		out, err := c.Shell(t.Context(), "echo ok").Output()
-		worst = max(worst, time.Since(one))
-		require.NoError(t, err)
-		require.Equal(t, "ok\n", string(out))
-		_ = c.Close()
 	}
 }
 

@@ -368,7 +368,7 @@ func TestSem45_SwappedRolesMeetNobody(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, nc := range []net.Conn{a, b} {
 			wg.Go(func() {
-				if _, err := Server(nc, cfg); err == nil {
+				if _, err := Server(context.Background(), nc, cfg); err == nil {
 					t.Error("a daemon took a daemon for a client")
 				}
 			})

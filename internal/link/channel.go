@@ -33,6 +33,7 @@ type channel struct {
 	received atomic.Int64 // reads that gave something; at least as many as records with data came
 	worn     func()       // called once when recordsWorn are sent or received; nil during the handshake
 	told     atomic.Bool
+	speaks   atomic.Bool // TLS is up, so that words of ours get through
 }
 
 // Write sends a batch in as few system calls as it needs.

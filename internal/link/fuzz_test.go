@@ -49,7 +49,7 @@ func FuzzDaemonsHandshake(f *testing.F) {
 		y := tally{}
 		got := make(chan served, 1)
 		go func() {
-			l, err := Server(b, serverConfig(&y))
+			l, err := Server(context.Background(), b, serverConfig(&y))
 			got <- served{l, err}
 		}()
 		k, err := greet(a)

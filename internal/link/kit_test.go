@@ -107,7 +107,7 @@ func startBox(t testing.TB, change func(*ServerConfig), wrap func(net.Conn) net.
 				nc = wrap(nc)
 			}
 			x.conns.Go(func() {
-				l, err := Server(nc, cfg)
+				l, err := Server(context.Background(), nc, cfg)
 				if err == nil {
 					x.links.Add(1)
 				}

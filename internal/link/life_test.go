@@ -27,7 +27,7 @@ func virtualPair(t *testing.T, cfg ClientConfig) (client, daemon *Link, cw, dw *
 	got := make(chan served)
 	go func() {
 		var y tally
-		l, err := Server(dw, serverConfig(&y))
+		l, err := Server(context.Background(), dw, serverConfig(&y))
 		got <- served{l, err}
 	}()
 	client, err := Client(context.Background(), cw, cfg)
@@ -87,7 +87,7 @@ func TestAReaderThatWaitsForTheWriterEndsToo(t *testing.T) {
 	got := make(chan served)
 	go func() {
 		var y tally
-		l, err := Server(b, serverConfig(&y))
+		l, err := Server(context.Background(), b, serverConfig(&y))
 		got <- served{l, err}
 	}()
 	var c command
@@ -345,7 +345,7 @@ func TestABatchIsOneWriteBelowTLSForEach112KiB(t *testing.T) {
 	y := tally{}
 	got := make(chan served, 1)
 	go func() {
-		l, err := Server(daemon, serverConfig(&y))
+		l, err := Server(context.Background(), daemon, serverConfig(&y))
 		got <- served{l, err}
 	}()
 	client, err := Client(context.Background(), a, ClientConfig{Credentials: adminKey})
@@ -493,7 +493,7 @@ func TestBothSidesKeepThePingTimesOfM4UnlessTheClientHasItsOwn(t *testing.T) {
 					var y tally
 					cfg := serverConfig(&y)
 					cfg.Auth.Params = hmacauth.Params{PingSeconds: 7, PingCount: 2}
-					l, err := Server(dw, cfg)
+					l, err := Server(context.Background(), dw, cfg)
 					got <- served{l, err}
 				}()
 				v.cfg.Credentials = adminKey

@@ -84,7 +84,7 @@ func TestSem44_RefusedComesAtM3PlusTheDelay(t *testing.T) {
 						return ring(id)
 					}
 					failed := make(chan error, 1)
-					go func() { _, err := Server(b, cfg); failed <- err }()
+					go func() { _, err := Server(context.Background(), b, cfg); failed <- err }()
 					k := talk(t, a)
 					_, m3 := k.prove(t, cred)
 					time.Sleep(3 * time.Second) // it counts from M3, not from the beginning
@@ -123,7 +123,7 @@ func TestTheHandshakesTimeHoldsForTheDelayAndTheDrain(t *testing.T) {
 				cfg.RefuseAfter, cfg.RefuseJitter = 0, 0
 				began := time.Now()
 				failed := make(chan error, 1)
-				go func() { _, err := Server(b, cfg); failed <- err }()
+				go func() { _, err := Server(context.Background(), b, cfg); failed <- err }()
 				k := talk(t, a)
 				_, m3 := k.prove(t, strangers["wrong key"])
 				time.Sleep(v.waits)

@@ -129,7 +129,7 @@ func TestRoundTripsColdPinned4Otherwise5_AndNoneAfterTheVerdict(t *testing.T) {
 				left := make(chan error, 1)
 				go func() {
 					var y tally
-					l, err := Server(b, serverConfig(&y))
+					l, err := Server(context.Background(), b, serverConfig(&y))
 					if err == nil {
 						err = runOnce(l)
 						l.Close()
@@ -160,7 +160,7 @@ func TestBothSidesKnowTheRoundTripBeforeTheFirstPing(t *testing.T) {
 		got := make(chan *Link)
 		go func() {
 			var y tally
-			l, _ := Server(b, serverConfig(&y))
+			l, _ := Server(context.Background(), b, serverConfig(&y))
 			got <- l
 		}()
 		c, err := Client(context.Background(), a, ClientConfig{Credentials: adminKey})

@@ -3,6 +3,8 @@ package link
 import (
 	"bufio"
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -28,6 +30,10 @@ type ServerConfig struct {
 	AwayLimit time.Duration // 0: 24 h
 	Memory    *mux.Budget   // shared by all connections; nil: each its own bound alone
 
+	// Refuse is why nobody is let in on this connection, whatever the proof, one of those that hmacauth.RefusalOf has an
+	// answer for; nil: it is open.
+	Refuse error
+
 	// Admit judges a proved peer: nil takes it, an ending goes out as GOAWAY after M4.
 	Admit func(peer hmacauth.Peer, from net.Addr) *frame.Ending
 	// Accept judges the kind of a stream.
@@ -44,21 +50,54 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Server makes a link over nc, which it owns from now on. It takes the handshake's whole time, so it belongs in the
 // connection's own goroutine. When it fails nc is closed and the error says why, for the log.
-func Server(nc net.Conn, cfg ServerConfig) (*Link, error) {
+//
+// ctx bounds the handshake alone. When it ends before M4, so does the connection, and the error is ctx's cause; one that
+// hmacauth.RefusalOf has an answer for is said to the peer, if TLS is up by then.
+func Server(ctx context.Context, nc net.Conn, cfg ServerConfig) (*Link, error) {
 	ch := serverChannel(nc, cfg.Identity)
 	ch.bound(cfg.Timeout)
-	l, err := ch.server(cfg)
+	stop := context.AfterFunc(ctx, func() {
+		if ch.speaks.Load() {
+			ch.cancel()
+		} else {
+			_ = nc.Close()
+		}
+	})
+	l, err := ch.server(ctx, cfg, stop)
 	if err != nil {
+		if cause := context.Cause(ctx); cause != nil && !isRefused(err) {
+			err = ch.yield(cause)
+		}
+		stop()
 		_ = nc.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (c *channel) server(cfg ServerConfig) (*Link, error) {
+func isRefused(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused)
+}
+
+// yieldTime is what a peer whose place another one gets may still cost.
+const yieldTime = time.Second
+
+// yield ends a handshake from outside.
+func (c *channel) yield(cause error) error {
+	if _, answer := hmacauth.RefusalOf(cause); !answer || !c.speaks.Load() {
+		return cause
+	}
+	c.bound(yieldTime)
+	return c.refuse(context.Background(), cause, time.Time{}, ServerConfig{})
+}
+
+// server does it all; stop must be called before M4, and false means that ctx has ended.
+func (c *channel) server(ctx context.Context, cfg ServerConfig, stop func() bool) (*Link, error) {
 	if err := c.Handshake(); err != nil {
 		return nil, err
 	}
+	c.speaks.Store(true)
 	pin := cfg.Identity.Pin()
 	b, err := binding(c.ConnectionState(), pin)
 	if err != nil {
@@ -71,8 +110,11 @@ func (c *channel) server(cfg ServerConfig) (*Link, error) {
 		return nil, err
 	}
 	m2, err := hs.M2(m1)
+	if err == nil {
+		err = cfg.Refuse
+	}
 	if err != nil {
-		return nil, c.refuse(err, time.Time{}, cfg)
+		return nil, c.refuse(ctx, err, time.Time{}, cfg)
 	}
 	if _, err := c.Write(m2); err != nil {
 		return nil, err
@@ -85,10 +127,13 @@ func (c *channel) server(cfg ServerConfig) (*Link, error) {
 	came := time.Now()
 	peer, err := hs.Verify(m3)
 	if err != nil {
-		return nil, c.refuse(err, came, cfg)
+		return nil, c.refuse(ctx, err, came, cfg)
 	}
 	if err := checkEarly(r); err != nil {
 		return nil, err
+	}
+	if !stop() {
+		return nil, context.Cause(ctx)
 	}
 	params := hs.Params()
 	if _, err := c.Write(hs.M4()); err != nil {
@@ -133,8 +178,8 @@ const mostDrained = 64 << 10
 
 // refuse answers a peer that is not let in, if its mistake deserves an answer, and drops what it still sends: closing
 // with unread input would make the kernel reset the connection and destroy the answer. The handshake's deadline holds
-// for all of it.
-func (c *channel) refuse(cause error, came time.Time, cfg ServerConfig) error {
+// for all of it, and the answer comes no earlier because ctx ends.
+func (c *channel) refuse(ctx context.Context, cause error, came time.Time, cfg ServerConfig) error {
 	code, answer := hmacauth.RefusalOf(cause)
 	if !answer {
 		return cause
@@ -144,7 +189,13 @@ func (c *channel) refuse(cause error, came time.Time, cfg ServerConfig) error {
 		if jitter := cmp.Or(cfg.RefuseJitter, 50*time.Millisecond); jitter > 0 {
 			after += rand.N(jitter)
 		}
-		time.Sleep(min(time.Until(came.Add(after)), time.Until(c.deadline)))
+		wait := time.NewTimer(min(time.Until(came.Add(after)), time.Until(c.deadline)))
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-ctx.Done(): // for its place; an answer before its time would say how long the work took
+			return &RefusedError{cause}
+		}
 	}
 	if _, err := c.Write(hmacauth.RefusedFrame(code)); err == nil {
 		_ = c.CloseWrite()

@@ -258,7 +258,7 @@ func TestSem46_SilenceAndOneByteASecondEndWithTheHandshakesTime(t *testing.T) {
 						}
 					})
 					wg.Go(func() {
-						_, err := Server(b, scfg)
+						_, err := Server(context.Background(), b, scfg)
 						if err == nil {
 							panic("a link")
 						}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -19,12 +20,23 @@ import (
 	"rexec/internal/link"
 )
 
-// serveConn runs one connection from its first byte to its last.
-func (s *Server) serveConn(nc net.Conn) {
+// Why a client is told that the daemon is busy.
+var (
+	errMadeWay = fmt.Errorf("%w: made way for a newer connection, for more are in the handshake than unproved or unproved_per_source allow", hmacauth.ErrBusy)
+	errShutOut = fmt.Errorf("%w: its source is shut out after wrong proofs", hmacauth.ErrBusy)
+)
+
+// serveConn runs one connection from its first byte to its last. ctx ends when it must make way before its proof.
+func (s *Server) serveConn(ctx context.Context, nc net.Conn, answer admission) {
 	log := s.log.WithField("remote", nc.RemoteAddr().String())
 	cfg := s.settings()
 	admitted := true // its key may be used; link says whether there was a proof
-	l, err := link.Server(nc, link.ServerConfig{
+	var refuse error
+	if answer == shutTold {
+		s.shutOut.Add(1)
+		refuse = errShutOut
+	}
+	l, err := link.Server(ctx, nc, link.ServerConfig{
 		Identity: s.identity,
 		Auth: hmacauth.ServerConfig{
 			ServerIDs: s.cfg.Names,
@@ -34,6 +46,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		},
 		Timeout: cfg.HandshakeTimeout, RefuseAfter: cfg.RefuseAfter, RefuseJitter: cfg.RefuseJitter,
 		Streams: cfg.Streams, AwayLimit: cfg.AwayLimit, Memory: s.memory,
+		Refuse: refuse,
 		Admit: func(peer hmacauth.Peer, from net.Addr) *frame.Ending {
 			if no := s.ring.Load().Admit(peer.KeyID, source(from), time.Now()); no != nil {
 				admitted = false
@@ -55,7 +68,9 @@ func (s *Server) serveConn(nc net.Conn) {
 	}
 	s.mu.Unlock()
 	if err != nil {
-		s.refused.Add(1)
+		if answer == letIn {
+			s.refused.Add(1)
+		}
 		if s.logHandshake(sourceOf(nc.RemoteAddr()), log, err) {
 			s.noteRefused(nc.RemoteAddr(), "", "", err.Error())
 		}
@@ -72,7 +87,7 @@ func (s *Server) serveConn(nc net.Conn) {
 		_ = s.note(audit.Record{Event: audit.Admitted, Key: l.Peer.KeyID, Remote: l.Remote.String()})
 	}
 
-	ctx, cancel := context.WithCancel(l.Context())
+	ctx, cancel := context.WithCancel(l.Context()) // from here on the link's own
 	defer cancel()
 	go func() { // once no new stream may come and the last is served, nothing keeps the connection
 		select {
@@ -108,6 +123,8 @@ func (s *Server) serveStream(l *link.Link, st *link.Stream) {
 func (s *Server) logHandshake(from netip.Prefix, log *logrus.Entry, err error) bool {
 	var refused *link.RefusedError
 	switch {
+	case errors.Is(err, hmacauth.ErrBusy):
+		s.quiet.say(from, log.WithError(err), logrus.WarnLevel, "turned away")
 	case errors.As(err, &refused):
 		s.quiet.say(from, log.WithError(err), logrus.WarnLevel, "not admitted")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),

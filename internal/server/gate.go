@@ -49,23 +49,42 @@ type gate struct {
 	n       int    // connections in the handshake
 	turn    uint64 // of the next to come
 	sources map[netip.Prefix]*origin
+	going   map[net.Conn]struct{} // made way and are being told so
 }
 
 // waiter is a connection in the handshake.
 type waiter struct {
 	net.Conn
-	turn uint64 // counts up with those who come
+	turn  uint64 // counts up with those who come
+	yield func() // has it say goodbye and leave
 }
+
+// mostGoing is how many may be told at a time that they make way; beyond it they are just closed.
+const mostGoing = 32
+
+// toldEvery is how often a source that is shut out gets an answer that says so; all its other connections are closed at
+// once, so that they cost nothing.
+const toldEvery = time.Second
+
+// admission is what becomes of a new connection.
+type admission uint8
+
+const (
+	shutOut  admission = 0 // to be closed
+	shutTold admission = 1 // it may come in to hear that it is shut out
+	letIn    admission = 2
+)
 
 // origin is one source that has connections in the handshake or a penalty.
 type origin struct {
 	waiting []waiter  // oldest first
 	until   time.Time // when its penalties are served
 	shut    bool      // they reached PenaltyMin
+	told    time.Time // when it was last told so
 }
 
 func newGate(b Budgets) *gate {
-	return &gate{budgets: b.orDefault(), sources: make(map[netip.Prefix]*origin)}
+	return &gate{budgets: b.orDefault(), sources: make(map[netip.Prefix]*origin), going: make(map[net.Conn]struct{})}
 }
 
 // sourceOf is whom an address is counted with: itself, or the /64 that one host of IPv6 has to itself. Addresses that
@@ -84,18 +103,23 @@ func sourceOf(a net.Addr) netip.Prefix {
 }
 
 // enter takes a new connection in, or says no to one whose source is shut out. Over a budget the oldest connection of
-// the source that holds most is closed in favour of the new one.
-func (g *gate) enter(nc net.Conn) bool {
+// the source that holds most makes way for the new one: yield has it leave. Unless the answer is shutOut, leave follows.
+func (g *gate) enter(nc net.Conn, yield func()) admission {
 	from := sourceOf(nc.RemoteAddr())
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	o := g.sources[from]
+	answer := letIn
 	if o != nil && o.shut {
+		now := time.Now()
 		switch {
-		case !time.Now().Before(o.until):
+		case !now.Before(o.until):
 			o.shut = false
-		case !g.exempt(source(nc.RemoteAddr())):
-			return false
+		case g.exempt(source(nc.RemoteAddr())):
+		case now.Sub(o.told) < toldEvery:
+			return shutOut
+		default:
+			o.told, answer = now, shutTold
 		}
 	}
 	if o == nil {
@@ -107,10 +131,10 @@ func (g *gate) enter(nc net.Conn) bool {
 	} else if g.n >= g.budgets.Unproved {
 		g.evict(g.fullest())
 	}
-	o.waiting = append(o.waiting, waiter{nc, g.turn})
+	o.waiting = append(o.waiting, waiter{nc, g.turn, yield})
 	g.turn++
 	g.n++
-	return true
+	return answer
 }
 
 // fullest is the source with most connections in the handshake; of several the one whose oldest has been there longest,
@@ -128,9 +152,15 @@ func (g *gate) fullest() (most *origin) {
 	return most
 }
 
-// evict closes the oldest connection of a source; whoever serves it leaves then.
+// evict ends the oldest connection of a source; whoever serves it leaves then.
 func (g *gate) evict(o *origin) {
-	_ = o.waiting[0].Close()
+	oldest := o.waiting[0]
+	if len(g.going) < mostGoing {
+		g.going[oldest.Conn] = struct{}{}
+		oldest.yield()
+	} else {
+		_ = oldest.Close()
+	}
 	o.waiting = o.waiting[1:]
 	g.n--
 }
@@ -140,6 +170,7 @@ func (g *gate) leave(nc net.Conn, wrongProof bool) {
 	from := sourceOf(nc.RemoteAddr())
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	delete(g.going, nc)
 	o := g.sources[from]
 	if o == nil {
 		return

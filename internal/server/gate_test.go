@@ -23,13 +23,16 @@ func (c *caller) RemoteAddr() net.Addr {
 }
 func (c *caller) Close() error { c.closed = true; return nil }
 
+// enter has a caller come in that leaves when it is told to make way.
+func enter(g *gate, nc *caller) admission { return g.enter(nc, func() { nc.closed = true }) }
+
 func call(from string) *caller { return &caller{from: from} }
 
 func TestASourceOverItsBudgetLosesItsOldestConnection(t *testing.T) {
 	g := newGate(Budgets{UnprovedPerSource: 2})
 	a, b, c, other := call("10.0.0.1:1"), call("10.0.0.1:2"), call("10.0.0.1:3"), call("10.0.0.2:1")
 	for _, nc := range []*caller{a, b, other, c} {
-		assert.True(t, g.enter(nc))
+		assert.Equal(t, letIn, enter(g, nc))
 	}
 	assert.Equal(t, []bool{true, false, false, false}, []bool{a.closed, b.closed, c.closed, other.closed})
 	g.leave(a, false)
@@ -41,9 +44,9 @@ func TestOverTheWholeBudgetTheFullestSourcePays(t *testing.T) {
 	flood := []*caller{call("10.0.0.1:1"), call("10.0.0.1:2")}
 	single := call("10.0.0.2:1")
 	for _, nc := range append(flood, single) {
-		assert.True(t, g.enter(nc))
+		assert.Equal(t, letIn, enter(g, nc))
 	}
-	assert.True(t, g.enter(call("10.0.0.3:1")))
+	assert.Equal(t, letIn, enter(g, call("10.0.0.3:1")))
 	assert.True(t, flood[0].closed)
 	assert.False(t, flood[1].closed || single.closed)
 	assert.Equal(t, 3, g.waiting())
@@ -55,15 +58,15 @@ func TestOfEqualSourcesTheOneThatHasBeenThereLongestPays(t *testing.T) {
 		var slow []*caller
 		for i := range 8 {
 			slow = append(slow, call(fmt.Sprintf("10.0.1.%d:1", i)))
-			g.enter(slow[i])
+			enter(g, slow[i])
 		}
 		for i := range 8 {
 			quick := call("10.0.0.1:1")
-			assert.True(t, g.enter(quick))
+			assert.Equal(t, letIn, enter(g, quick))
 			assert.True(t, slow[i].closed)
 			g.leave(quick, false)
 			next := call(fmt.Sprintf("10.0.2.%d:1", i))
-			g.enter(next)
+			enter(g, next)
 			assert.False(t, next.closed || quick.closed)
 		}
 	}
@@ -72,8 +75,8 @@ func TestOfEqualSourcesTheOneThatHasBeenThereLongestPays(t *testing.T) {
 func TestAHostOfIPv6IsOneSourceWithAllItsAddresses(t *testing.T) {
 	g := newGate(Budgets{UnprovedPerSource: 1})
 	a, b := call("[2001:db8::1]:1"), call("[2001:db8::ffff:2]:1")
-	assert.True(t, g.enter(a))
-	assert.True(t, g.enter(b))
+	assert.Equal(t, letIn, enter(g, a))
+	assert.Equal(t, letIn, enter(g, b))
 	assert.True(t, a.closed)
 }
 
@@ -82,15 +85,15 @@ func TestWrongProofsShutASourceOutAndServeTheirTime(t *testing.T) {
 		g := newGate(Budgets{})
 		for range 3 {
 			nc := call("10.0.0.1:1")
-			assert.True(t, g.enter(nc))
+			assert.Equal(t, letIn, enter(g, nc))
 			g.leave(nc, true)
 		}
-		assert.False(t, g.enter(call("10.0.0.1:1")), "three failures are 15 s")
-		assert.True(t, g.enter(call("10.0.0.2:1")), "another source is not meant")
+		assert.NotEqual(t, letIn, enter(g, call("10.0.0.1:1")), "three failures are 15 s")
+		assert.Equal(t, letIn, enter(g, call("10.0.0.2:1")), "another source is not meant")
 		time.Sleep(15*time.Second - time.Nanosecond)
-		assert.False(t, g.enter(call("10.0.0.1:1")))
+		assert.NotEqual(t, letIn, enter(g, call("10.0.0.1:1")))
 		time.Sleep(time.Nanosecond)
-		assert.True(t, g.enter(call("10.0.0.1:1")))
+		assert.Equal(t, letIn, enter(g, call("10.0.0.1:1")))
 	})
 }
 
@@ -99,7 +102,7 @@ func TestPenaltiesAreCappedAndGoodConnectionsCostNothing(t *testing.T) {
 		g := newGate(Budgets{PenaltyMin: time.Hour})
 		for range 1000 {
 			nc := call("10.0.0.1:1")
-			assert.True(t, g.enter(nc))
+			assert.Equal(t, letIn, enter(g, nc))
 			g.leave(nc, true)
 		}
 		g.mu.Lock()
@@ -109,7 +112,7 @@ func TestPenaltiesAreCappedAndGoodConnectionsCostNothing(t *testing.T) {
 		g = newGate(Budgets{})
 		for range 1000 {
 			nc := call("10.0.0.1:1")
-			assert.True(t, g.enter(nc))
+			assert.Equal(t, letIn, enter(g, nc))
 			g.leave(nc, false)
 		}
 		assert.Empty(t, g.sources)
@@ -120,7 +123,7 @@ func TestAnExemptSourceGetsNoPenalty(t *testing.T) {
 	g := newGate(Budgets{Exempt: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	for range 100 {
 		nc := call("10.0.0.1:1")
-		assert.True(t, g.enter(nc))
+		assert.Equal(t, letIn, enter(g, nc))
 		g.leave(nc, true)
 	}
 	assert.Empty(t, g.sources)
@@ -129,7 +132,7 @@ func TestAnExemptSourceGetsNoPenalty(t *testing.T) {
 func TestAnExemptHostOfIPv6IsExemptWhateverItsNeighboursDo(t *testing.T) {
 	g := newGate(Budgets{Exempt: []netip.Prefix{netip.MustParsePrefix("2001:db8::5/128"), netip.MustParsePrefix("::1/128")}})
 	wrong := func(nc *caller) bool {
-		in := g.enter(nc)
+		in := enter(g, nc) == letIn
 		g.leave(nc, true)
 		return in
 	}
@@ -141,7 +144,52 @@ func TestAnExemptHostOfIPv6IsExemptWhateverItsNeighboursDo(t *testing.T) {
 		wrong(call("[2001:db8::6]:1"))
 	}
 	for range 2 {
-		assert.False(t, g.enter(call("[2001:db8::7]:1")), "the /64 is shut out")
+		assert.NotEqual(t, letIn, enter(g, call("[2001:db8::7]:1")), "the /64 is shut out")
 		assert.True(t, wrong(call("[2001:db8::5]:2")))
 	}
+}
+
+func TestThoseWhoMakeWayAreToldAsLongAsFewAreBeingTold(t *testing.T) {
+	g := newGate(Budgets{UnprovedPerSource: 1})
+	const all = mostGoing + 10
+	told, closed := 0, 0
+	var came []*caller
+	for i := range all + 1 {
+		nc := call(fmt.Sprintf("10.0.0.1:%d", i+1))
+		came = append(came, nc)
+		assert.Equal(t, letIn, g.enter(nc, func() { told++ }))
+	}
+	for _, nc := range came {
+		if nc.closed {
+			closed++
+		}
+	}
+	assert.Equal(t, mostGoing, told)
+	assert.Equal(t, all-mostGoing, closed)
+	for _, nc := range came {
+		g.leave(nc, false)
+	}
+	assert.Zero(t, g.waiting())
+	assert.Empty(t, g.sources)
+	assert.Empty(t, g.going, "whoever has left is not being told any more")
+}
+
+func TestASourceThatIsShutOutIsToldOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(Budgets{})
+		for i := range 3 {
+			nc := call(fmt.Sprintf("10.0.0.1:%d", i+1))
+			assert.Equal(t, letIn, enter(g, nc))
+			g.leave(nc, true)
+		}
+		for range 5 {
+			nc := call("10.0.0.1:9")
+			assert.Equal(t, shutTold, enter(g, nc))
+			assert.Equal(t, 1, g.waiting(), "it has a place while it is told")
+			g.leave(nc, false)
+			assert.Equal(t, shutOut, enter(g, call("10.0.0.1:10")))
+			assert.Zero(t, g.waiting())
+			time.Sleep(toldEvery)
+		}
+	})
 }

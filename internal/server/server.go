@@ -262,19 +262,23 @@ func (s *Server) Serve(l net.Listener) error {
 		s.pending[nc] = struct{}{}
 		s.conns.Add(1)
 		s.mu.Unlock()
-		if !s.gate.enter(nc) {
+		ctx, yield := context.WithCancelCause(context.Background())
+		answer := s.gate.enter(nc, func() { yield(errMadeWay) })
+		if answer == shutOut {
+			yield(nil)
 			s.mu.Lock()
 			delete(s.pending, nc)
 			s.mu.Unlock()
 			s.shutOut.Add(1)
-			s.noteRefused(nc.RemoteAddr(), "", "", "shut out after wrong proofs")
+			s.noteRefused(nc.RemoteAddr(), "", "", errShutOut.Error())
 			_ = nc.Close()
 			s.conns.Done()
 			continue
 		}
 		go func() {
 			defer s.conns.Done()
-			s.serveConn(nc)
+			defer yield(nil)
+			s.serveConn(ctx, nc, answer)
 		}()
 	}
 }

@@ -53,18 +53,18 @@ func TestOtherBudgetsHoldAtOnceAndForgiveWhoIsExemptNow(t *testing.T) {
 		for _, from := range []string{"10.0.0.1:1", "10.0.0.2:1"} {
 			for range 200 { // far more than the cap
 				nc := call(from)
-				g.enter(nc)
+				enter(g, nc)
 				g.leave(nc, true)
 			}
 		}
-		assert.False(t, g.enter(call("10.0.0.1:2")))
+		assert.NotEqual(t, letIn, enter(g, call("10.0.0.1:2")))
 		g.set(Budgets{PenaltyMax: time.Minute, Exempt: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, UnprovedPerSource: 1})
 		a, b := call("10.0.0.1:3"), call("10.0.0.1:4")
-		assert.True(t, g.enter(a))
-		assert.True(t, g.enter(b))
+		assert.Equal(t, letIn, enter(g, a))
+		assert.Equal(t, letIn, enter(g, b))
 		assert.True(t, a.closed, "the new budget")
-		assert.False(t, g.enter(call("10.0.0.2:2")))
+		assert.NotEqual(t, letIn, enter(g, call("10.0.0.2:2")))
 		time.Sleep(time.Minute)
-		assert.True(t, g.enter(call("10.0.0.2:2")), "the new cap")
+		assert.Equal(t, letIn, enter(g, call("10.0.0.2:2")), "the new cap")
 	})
 }
