@@ -84,7 +84,7 @@ func TestSem47_BadAttemptsFromManySourcesAdmitNobodyAndCostNothing(t *testing.T)
 			assert.Less(t, worst, slack*500*time.Millisecond)
 			assert.Positive(t, runs)
 			return
-		default:
+		case <-time.After(50 * time.Millisecond): // the processor's time is the attackers'
 		}
 		one := time.Now()
 		c := client.New(good)
@@ -115,7 +115,7 @@ func attempt(dial func() (net.Conn, error), cfg client.Config) error {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	ch := channel(c, func(t *tls.Config) { t.CurvePreferences = []tls.CurveID{tls.X25519} })
+	ch := channel(c, func(t *tls.Config) { t.CurvePreferences = []tls.CurveID{tls.CurveP256} })
 	if err := ch.Handshake(); err != nil {
 		return err
 	}
