@@ -1,0 +1,5 @@
+package sftpserver
+
+import "io/fs"
+
+func umask() fs.FileMode { return fs.ModePerm }
