@@ -73,7 +73,7 @@ func rootCommand(std stdio) *cobra.Command {
 		return fmt.Errorf("%w: try %s --help", err, cmd.CommandPath())
 	})
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, initCommand(std), tryCommand(std), keyCommand(std), checkCommand(std), reloadCommand(std), statusCommand(std))
+	root.AddCommand(serve, initCommand(std), tryCommand(std), keyCommand(std), checkCommand(std), reloadCommand(std), statusCommand(std), sftpCommand(std))
 	return root
 }
 

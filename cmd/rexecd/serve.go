@@ -70,7 +70,7 @@ func load(f serveFlags, getenv func(string) string) (config, server.Config, erro
 	}
 	cfg := server.Config{
 		Names: conf.Names, HostKey: hostKey, Ring: ring, AcceptEnv: conf.AcceptEnv, Path: conf.Path, Shell: conf.Shell, Lang: conf.Lang,
-		RunDir: filepath.Join(p.data, "run"),
+		RunDir: filepath.Join(p.data, "run"), SFTPServer: ownProgram(),
 	}
 	if cfg.Lang == "" {
 		cfg.Lang = getenv("LANG")

@@ -27,7 +27,7 @@ type room struct {
 
 // table is DESIGN 2, from the top down. A room that does not exist yet may stand here; one that exists must.
 var table = []room{
-	{"cmd/rexecd", "internal/server internal/policy platform internal/audit hmacauth client internal/invoke internal/secretfile internal/strictoml",
+	{"cmd/rexecd", "internal/server internal/policy platform internal/audit hmacauth client internal/invoke internal/secretfile internal/sftpserver internal/strictoml",
 		"wires the daemon; try runs a command through the whole stack, so client and invoke too"},
 	{"cmd/rexec", "client internal/invoke internal/fleet internal/inventory internal/localterm internal/forward hmacauth internal/secretfile internal/sshopt internal/strictoml",
 		"flags and files of the client; it starts nothing here, so neither platform nor server"},
@@ -53,6 +53,7 @@ var table = []room{
 	{"internal/localterm", "", "this process's terminal: it does not know the remote one"},
 	{"internal/forward", "", "copies between two connections it is given"},
 	{"internal/nodeset", "", "reads and writes sets of names: it knows neither hosts nor groups"},
+	{"internal/sftpserver", "", "serves files to whoever started it; who may have which is decided before"},
 	{"internal/secretfile", "", "opens files: it does not know their contents"},
 	{"internal/strictoml", "", "reads TOML: it does not know what the names mean"},
 	{"internal/sshopt", "", "reads a command line: it does not know what options do"},
@@ -77,6 +78,7 @@ var libraries = []library{
 	{"github.com/coreos/go-systemd", "cmd/rexecd", "who started the daemon is the business of its command"},
 	{"github.com/prometheus", "cmd/rexecd internal/server", "three megabytes that no client needs"},
 	{"github.com/spf13/cobra", "cmd/rexecd cmd/rexec", "flags are the business of commands"},
+	{"github.com/pkg/sftp", "internal/sftpserver", "serves files in one room, which knows where the library differs from what programs expect"},
 	{"github.com/stretchr/testify", "", "for tests"},
 	{"github.com/rogpeppe/go-internal", "", "for tests"},
 	{"go.uber.org/goleak", "", "for tests"},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,6 +73,9 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (session.Process, frame.Started, *session.Failure) {
 	none := frame.Started{}
 	grant, no := s.authorize(l, r, start)
+	if no == nil && start.Subsystem != "" && start.Subsystem != subsystemSFTP {
+		no = &policy.Refusal{Rule: policy.RuleCommand, Text: fmt.Sprintf("this daemon has no subsystem %.64q, only %s", start.Subsystem, subsystemSFTP)}
+	}
 	if no != nil {
 		return nil, none, s.refuse(r, no)
 	}
@@ -85,9 +89,6 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if shell := s.settings().Shell; shell != "" {
 		user.Shell = shell
 	}
-	if start.Subsystem != "" {
-		return nil, none, cannot(fmt.Sprintf("this daemon has no subsystem %q", start.Subsystem))
-	}
 	started := frame.Started{Session: r.ID[:], OS: runtime.GOOS, Encoding: "utf-8", Epoch: 1}
 	dir := start.Cwd
 	if dir == "" {
@@ -99,6 +100,12 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	} else if !filepath.IsAbs(dir) {
 		dir = filepath.Join(user.Home, dir)
 	}
+	var sftp []string
+	if grant.SFTP {
+		if sftp, fail = s.sftpServer(grant, user, &dir); fail != nil {
+			return nil, none, fail
+		}
+	}
 	spec := platform.Spec{
 		ID:      r.name(),
 		Env:     s.environment(start, grant, user, r.name(), l.Local, l.Remote),
@@ -107,6 +114,8 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 		NoStdin: start.NoStdin,
 	}
 	switch {
+	case grant.SFTP:
+		spec.Path, spec.Argv = s.cfg.SFTPServer, sftp
 	case len(grant.Argv) > 0:
 		spec.Argv = grant.Argv
 	case grant.Line != "":
@@ -177,7 +186,7 @@ func (s *Server) authorize(l *link.Link, r *record, start frame.Start) (policy.G
 		Shell:    len(start.Argv) == 0 && start.Line == "" && start.Subsystem == "",
 		Terminal: start.Terminal != nil, Env: names(start.Env), AcceptEnv: s.settings().AcceptEnv,
 	}
-	if start.Subsystem == "sftp" {
+	if start.Subsystem == subsystemSFTP {
 		req.Kind = policy.KindSFTP
 	}
 	grant, no := ring.Authorize(r.Key, req, now)
@@ -185,6 +194,25 @@ func (s *Server) authorize(l *link.Link, r *record, start frame.Start) (policy.G
 		return policy.Grant{}, no
 	}
 	return grant, nil
+}
+
+// subsystemSFTP is the one subsystem there is (sshd_config(5), Subsystem).
+const subsystemSFTP = "sftp"
+
+// sftpServer gives the words that start the daemon's own SFTP server. Where the key names a folder, that is dir too.
+func (s *Server) sftpServer(grant policy.Grant, user platform.User, dir *string) ([]string, *session.Failure) {
+	if s.cfg.SFTPServer == "" {
+		return nil, cannot("this daemon has no SFTP server")
+	}
+	argv := strings.Fields(policy.SFTPCommand)
+	if root := grant.SFTPRoot; root != "" {
+		if !filepath.IsAbs(root) {
+			root = filepath.Join(user.Home, root)
+		}
+		*dir = root
+		argv = append(argv, "--root", root)
+	}
+	return argv, nil
 }
 
 // user finds whom to run as. One that does not exist and one that is not allowed read the same.

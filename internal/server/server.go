@@ -55,6 +55,10 @@ type Config struct {
 	SessionsPerKey int           // of one key, whose own limit may be lower; 0: DefaultSessionsPerKey
 	AwayLimit      time.Duration // how long a client may be away; 0: 24 h
 
+	// SFTPServer is the program that serves files when it is called with policy.SFTPCommand's second word: rexecd itself.
+	// Empty: there is no subsystem sftp.
+	SFTPServer string
+
 	// RunDir is a folder in which running commands are remembered, so that a daemon that was killed ends at its next
 	// start what it left behind. Empty: they are not. Two daemons must not share one.
 	RunDir string

@@ -9,7 +9,7 @@ import (
 	"rexec/internal/policy"
 )
 
-// Reload takes from next what can change while the daemon runs: all but Names, HostKey, Trees, Memory, Params, RunDir,
+// Reload takes from next what can change while the daemon runs: all but Names, HostKey, Trees, Memory, Params, SFTPServer, RunDir,
 // Log and Audit, which stay. Connections that are proved keep the limits they came with; what runs with a key that is not
 // good any more ends.
 func (s *Server) Reload(next Config) {
