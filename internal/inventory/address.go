@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -77,6 +78,10 @@ func checkPort(port int) error {
 	return nil
 }
 
+// fourNumbers is what no resolver may be asked for: it is an address with a
+// number too large, or with leading zeros, which some read as octal.
+var fourNumbers = regexp.MustCompile(`^[0-9]+(\.[0-9]+){3}$`)
+
 // checkHost returns the host in canonical form.
 func checkHost(host string) (string, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -92,6 +97,8 @@ func checkHost(host string) (string, error) {
 		return "", fmt.Errorf("has a host name of %d bytes, want at most %d", len(host), maxHostName)
 	case strings.Contains(host, ":"):
 		return "", errors.New("has more than one : and is no IPv6 address")
+	case fourNumbers.MatchString(host):
+		return "", errors.New("looks like an IPv4 address and is none")
 	case host[0] == '-':
 		return "", errors.New("begins with - and would be taken for an option")
 	}

@@ -131,15 +131,15 @@ func (inv *Inventory) changeHosts(change func(data []byte, hosts []Host) ([]byte
 		if err != nil {
 			return err
 		}
-		hosts, err := parseHosts(path, data)
+		b, err := parseHosts(path, data)
 		if err != nil {
 			return err
 		}
-		next, err := change(data, hosts)
+		next, err := change(data, b.hosts)
 		if err != nil {
 			return err
 		}
-		if hosts, err = parseHosts(path, next); err != nil {
+		if b, err = parseHosts(path, next); err != nil {
 			return err
 		}
 		if string(next) != string(data) {
@@ -147,7 +147,7 @@ func (inv *Inventory) changeHosts(change func(data []byte, hosts []Host) ([]byte
 				return err
 			}
 		}
-		inv.hosts = hosts
+		inv.adopt(b)
 		return nil
 	})
 }

@@ -1,52 +1,16 @@
 package inventory
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode"
 
 	"rexec/hmacauth"
-	"rexec/internal/secretfile"
+	"rexec/internal/nodeset"
 	"rexec/internal/strictoml"
 )
-
-// parseHosts reads the text of hosts.toml; file is its name in errors.
-func parseHosts(file string, data []byte) ([]Host, error) {
-	hosts, _, err := parseHostRows(file, data)
-	return hosts, err
-}
-
-// parseHostRows also returns the rows, from 1, where the entries begin.
-func parseHostRows(file string, data []byte) (hosts []Host, rows []int, err error) {
-	doc, err := strictoml.Parse(file, data)
-	if err != nil {
-		return nil, nil, err
-	}
-	taken := map[string]bool{}
-	for _, t := range doc.Root.Tables("host") {
-		h := readHost(t)
-		for i, name := range append([]string{h.entry()}, h.Aliases...) {
-			if taken[name] && name != "" {
-				field := "name"
-				if i > 0 {
-					field = "aliases"
-				}
-				t.Fail(field, fmt.Errorf("%.64q is in the file twice", name))
-			}
-			taken[name] = true
-		}
-		hosts, rows = append(hosts, h), append(rows, t.Row())
-	}
-	if err := doc.Err(); err != nil {
-		return nil, nil, err
-	}
-	return hosts, rows, nil
-}
 
 // entry is the name as it stands in the file.
 func (h Host) entry() string {
@@ -56,31 +20,32 @@ func (h Host) entry() string {
 	return h.Name
 }
 
-func readHost(t *strictoml.Table) Host {
+// readHost also returns whom the entry is for if that is many.
+func readHost(t *strictoml.Table) (Host, many) {
 	h := Host{
 		Name: t.Text("name"), Aliases: t.Texts("aliases"), Address: t.Text("address"), Key: t.Text("key"),
-		ServerID: t.Text("server_id"), User: t.Text("user"), Encoding: t.Text("encoding"),
+		ServerID: t.Text("server_id"), User: t.Text("user"), Encoding: t.Text("encoding"), OS: t.Text("os"),
+		Shell: t.Texts("shell"), Tags: t.Texts("tags"),
 	}
 	fail := func(field string, err error) {
 		if err != nil {
 			t.Fail(field, fmt.Errorf("is not good: %w", err))
 		}
 	}
-	if isPattern(h.Name) {
-		fail("name", checkPattern(h.Name))
-		h.Name, h.Pattern = "", h.Name
-		if h.Key == "" {
-			fail("name", errors.New("a pattern needs a key of its own: add key = \"...\""))
-		}
+	var m many
+	switch {
+	case h.Name == "":
+		t.Fail("", errors.New("a host without a name"))
+	case isPattern(h.Name):
+		var err error
+		m, err = readMany(h)
+		fail("name", err)
 		if h.Aliases != nil {
 			fail("aliases", errors.New("a pattern cannot have aliases"))
 		}
-	} else {
-		if h.Name == "" {
-			t.Fail("", errors.New("a host without a name"))
-		} else {
-			fail("name", ValidateName(h.Name))
-		}
+		h.Name, h.Pattern = "", h.Name
+	default:
+		fail("name", ValidateName(h.Name))
 	}
 	for _, alias := range h.Aliases {
 		fail("aliases", ValidateName(alias))
@@ -94,98 +59,112 @@ func readHost(t *strictoml.Table) Host {
 	} else {
 		t.Int("port") // known, all the same
 	}
-	if t.Has("address") {
-		const none = -1 // which no address can say
-		_, port, err := splitAddress(h.Address, none)
-		if err == nil && port != none {
-			err = checkPort(port)
-			if t.Has("port") {
-				fail("port", errors.New("the address has one already"))
-			}
+	judge := func(field, text string, judge func(string) error) {
+		if !t.Has(field) {
+			return
 		}
-		fail("address", err)
+		filled, err := m.samples(text)
+		fail(field, err)
+		for _, one := range filled {
+			fail(field, judge(one))
+		}
 	}
+	judge("address", h.Address, func(address string) error {
+		return checkAddress(address, t.Has("port"), func(err error) { fail("port", err) })
+	})
+	judge("server_id", h.ServerID, func(id string) error { return hmacauth.ValidateID("server id", id) })
 	if t.Has("key") {
 		fail("key", checkKeyName(h.Key))
 	}
-	if t.Has("server_id") {
-		fail("server_id", hmacauth.ValidateID("server id", h.ServerID))
-	}
 	for field, text := range map[string]string{"user": h.User, "encoding": h.Encoding} {
-		odd := func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }
-		if t.Has(field) && (text == "" || strings.ContainsFunc(text, odd)) {
-			fail(field, errors.New("it is empty or cannot be shown"))
+		if t.Has(field) {
+			fail(field, checkShown(text))
 		}
 	}
-	return h
+	if t.Has("os") && !slices.Contains(systems(), h.OS) {
+		fail("os", fmt.Errorf("it is %.64q, want one of %s", h.OS, strings.Join(systems(), " ")))
+	}
+	if t.Has("shell") && len(h.Shell) == 0 {
+		fail("shell", errors.New(`it is empty, want the words before the command, as ["powershell", "-Command"]`))
+	}
+	for _, word := range h.Shell {
+		fail("shell", checkShown(word))
+	}
+	if m.glob != "" && h.Tags != nil {
+		fail("tags", errors.New("a name with * or ? does not say which hosts there are: put them into [groups]"))
+	}
+	for _, tag := range h.Tags {
+		fail("tags", checkGroupName("tag", tag))
+	}
+	return h, m
 }
 
-// appendHost writes an entry behind what is in the file, which stays as people
-// wrote it.
-func appendHost(data []byte, h Host) []byte {
-	b := bytes.NewBuffer(slices.Clone(data))
-	if len(data) > 0 {
-		if data[len(data)-1] != '\n' {
-			b.WriteByte('\n')
-		}
-		b.WriteByte('\n')
+// checkShown is for texts that go to the daemon as they are.
+func checkShown(text string) error {
+	odd := func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }
+	if text == "" || strings.ContainsFunc(text, odd) {
+		return errors.New("it is empty or cannot be shown")
 	}
-	b.WriteString("[[host]]\n")
-	text := func(field, value string) {
-		if value != "" {
-			fmt.Fprintf(b, "%s = %s\n", field, strictoml.Quote(value))
-		}
-	}
-	text("name", h.entry())
-	if len(h.Aliases) > 0 {
-		fmt.Fprintf(b, "aliases = %s\n", strictoml.QuoteList(h.Aliases))
-	}
-	text("address", h.Address)
-	if h.Port != 0 {
-		fmt.Fprintf(b, "port = %d\n", h.Port)
-	}
-	text("key", h.Key)
-	text("server_id", h.ServerID)
-	text("user", h.User)
-	text("encoding", h.Encoding)
-	return b.Bytes()
+	return nil
 }
 
-// cutHost takes entry i out of the file's text and leaves everything else as
-// people wrote it: comments right above the next entry belong to that one. It
-// fails where the text does not have one header a host.
-func cutHost(file string, data []byte, i int) ([]byte, error) {
-	hosts, rows, err := parseHostRows(file, data)
+// checkAddress judges an address; a port beside one that has its own goes to
+// badPort.
+func checkAddress(address string, hasPort bool, badPort func(error)) error {
+	const none = -1 // which no address can say
+	_, port, err := splitAddress(address, none)
+	if err != nil || port == none {
+		return err
+	}
+	if hasPort {
+		badPort(errors.New("the address has one already"))
+	}
+	return checkPort(port)
+}
+
+// readMany reads the name of an entry for many hosts.
+func readMany(h Host) (many, error) {
+	if isGlob(h.Name) {
+		if h.Key == "" {
+			return many{}, errors.New("a pattern needs a key of its own: add key = \"...\"")
+		}
+		return many{glob: h.Name}, checkPattern(h.Name)
+	}
+	patterns, err := nodeset.ParsePatterns(h.Name)
 	if err != nil {
-		return nil, err
+		return many{}, err
 	}
-	lines := bytes.SplitAfter(data, []byte("\n"))
-	from, to := rows[i]-1, len(lines)
-	if i+1 < len(rows) {
-		to = rows[i+1] - 1
-		for to > from+1 && aside(lines[to-1]) {
-			to--
+	for _, name := range patterns.Samples() {
+		if err := ValidateName(name); err != nil {
+			return many{}, err
 		}
 	}
-	rest := bytes.Join(slices.Delete(slices.Clone(lines), from, max(from, to)), nil)
-	left, err := parseHosts(file, rest)
-	want := slices.Delete(hosts, i, i+1)
-	if err != nil || len(left) != len(want) || len(want) > 0 && !reflect.DeepEqual(left, want) {
-		return nil, fmt.Errorf("%s is laid out in a way that rexec cannot edit: take the host out by hand", file)
-	}
-	return rest, nil
+	return many{patterns: patterns}, nil
 }
 
-// aside reports whether a line is a comment or blank.
-func aside(line []byte) bool {
-	line = bytes.TrimSpace(line)
-	return len(line) == 0 || line[0] == '#'
-}
-
-// writeHosts replaces the file, or what it is a link to.
-func writeHosts(path string, data []byte) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+// samples are what a text of the entry becomes for the first and the last host
+// of each range, by which it is judged; of an entry for one host, the text as
+// it is. Which hosts a glob will be asked for is not known: one with numbers
+// stands for them.
+func (m many) samples(text string) ([]string, error) {
+	names := []string{"h1-2-3-4-5-6-7-8-9"}
+	switch {
+	case m.patterns != nil:
+		names = m.patterns.Samples()
+	case m.glob == "":
+		return []string{text}, nil
 	}
-	return secretfile.Write(path, data)
+	var filled []string
+	for _, name := range names {
+		numbers := digitsIn(name)
+		if m.patterns != nil {
+			numbers, _ = m.patterns.Match(name)
+		}
+		one, err := substitute(text, name, numbers)
+		if err != nil {
+			return nil, fmt.Errorf("for a host such as %q it %w", name, err)
+		}
+		filled = append(filled, one)
+	}
+	return filled, nil
 }

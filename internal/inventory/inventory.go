@@ -7,7 +7,7 @@
 //
 // The folder, of which nothing need exist:
 //
-//	hosts.toml   [[host]] tables, for people to edit too; no secret in it
+//	hosts.toml   [[host]] tables and [groups], for people to edit too; no secret in it
 //	keys/NAME    one token, on one line
 //	pins.toml    [[pin]] tables, written here only
 package inventory
@@ -23,6 +23,7 @@ import (
 	"sync"
 
 	"rexec/internal/secretfile"
+	"rexec/internal/sshconfig"
 )
 
 const (
@@ -39,9 +40,10 @@ const (
 type Inventory struct {
 	dir string
 
-	mu    sync.Mutex // guards what follows; held while files change
-	hosts []Host
-	pins  map[string][]byte
+	mu   sync.Mutex // guards what follows; held while files change
+	book *book
+	ssh  func(name string) (sshconfig.Host, error) // nil: no file is named
+	pins map[string][]byte
 }
 
 // DefaultDir is the folder of the user whose environment and home folder are
@@ -66,7 +68,7 @@ func Open(dir string) (*Inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inventory: %w", err)
 	}
-	if inv.hosts, err = parseHosts(inv.path(hostsFile), data); err != nil {
+	if inv.book, err = parseHosts(inv.path(hostsFile), data); err != nil {
 		return nil, err
 	}
 	if inv.pins, err = loadPins(inv.path(pinsFile)); err != nil {
@@ -75,11 +77,15 @@ func Open(dir string) (*Inventory, error) {
 	return inv, nil
 }
 
-// Hosts returns all entries in the order of the file, patterns included.
-func (inv *Inventory) Hosts() []Host {
+// Hosts returns all entries in the order of the file, those for many hosts as
+// they are written.
+func (inv *Inventory) Hosts() []Host { return slices.Clone(inv.current().hosts) }
+
+// current is what the file says now.
+func (inv *Inventory) current() *book {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	return slices.Clone(inv.hosts)
+	return inv.book
 }
 
 func (inv *Inventory) path(elements ...string) string {

@@ -72,10 +72,16 @@ func checkNewName(name string, pattern bool) error {
 	return ValidateName(name)
 }
 
-// wildcards in a name make the entry a pattern (path.Match without classes).
-const wildcards = "*?"
+// wildcards in a name make the entry one for many hosts (path.Match without
+// classes); the signs of node sets do too.
+const (
+	wildcards = "*?"
+	setSigns  = "[],"
+)
 
-func isPattern(name string) bool { return strings.ContainsAny(name, wildcards) }
+func isGlob(name string) bool { return strings.ContainsAny(name, wildcards) }
+
+func isPattern(name string) bool { return strings.ContainsAny(name, wildcards+setSigns) }
 
 func checkPattern(name string) error { return checkName("host", name, wildcards) }
 

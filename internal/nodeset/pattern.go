@@ -140,3 +140,33 @@ func (p piece) has(text string) bool {
 	}
 	return false
 }
+
+// ends are the names of the smallest and of the largest numbers.
+func (p Pattern) ends() []string {
+	var first, last strings.Builder
+	for _, piece := range p.pieces {
+		if piece.spans == nil {
+			first.WriteString(piece.text)
+			last.WriteString(piece.text)
+			continue
+		}
+		low, high := piece.spans[0], piece.spans[0]
+		for _, s := range piece.spans {
+			if s.first < low.first {
+				low = s
+			}
+			if s.top() > high.top() {
+				high = s
+			}
+		}
+		first.WriteString(low.write(low.first))
+		last.WriteString(high.write(high.top()))
+	}
+	if first.String() == last.String() {
+		return []string{first.String()}
+	}
+	return []string{first.String(), last.String()}
+}
+
+// top is the last number that the steps reach.
+func (s span) top() uint64 { return s.first + (s.count()-1)*s.step }

@@ -134,3 +134,13 @@ func (ps Patterns) Set() Set {
 	}
 	return sorted(names)
 }
+
+// Samples are the names of the smallest and of the largest numbers of each pattern: what is to hold for all can be tried on
+// them.
+func (ps Patterns) Samples() []string {
+	var names []string
+	for _, p := range ps {
+		names = append(names, p.ends()...)
+	}
+	return names
+}

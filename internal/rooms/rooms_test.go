@@ -45,7 +45,7 @@ var table = []room{
 	{"hmacauth", "frame", "proofs alone: no connections, no policy, no files"},
 	{"internal/policy", "hmacauth internal/secretfile internal/strictoml", "says who may; does not prove and does not run"},
 	{"internal/audit", "platform/text", "records; does not decide"},
-	{"internal/inventory", "hmacauth internal/nodeset internal/secretfile internal/strictoml", "names, files and tokens of hosts; does not dial"},
+	{"internal/inventory", "hmacauth internal/nodeset internal/secretfile internal/sshconfig internal/strictoml", "names, files and tokens of hosts; does not dial"},
 
 	{"frame", "", "the bytes: it does not know what a frame is for"},
 	{"platform", "", "the kernel: it does not know the network"},
@@ -56,6 +56,7 @@ var table = []room{
 	{"internal/sftpserver", "", "serves files to whoever started it; who may have which is decided before"},
 	{"internal/secretfile", "", "opens files: it does not know their contents"},
 	{"internal/strictoml", "", "reads TOML: it does not know what the names mean"},
+	{"internal/sshconfig", "", "reads ssh's file: it does not know who asks"},
 	{"internal/sshopt", "", "reads a command line: it does not know what options do"},
 	{"bench/compare", "", "runs the programs as a user does and knows nothing of their inside"},
 	{"internal/e2e", "", "tests only"},

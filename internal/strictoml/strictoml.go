@@ -8,6 +8,7 @@
 package strictoml
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -146,6 +147,29 @@ func (t *Table) Texts(name string) []string {
 		texts = append(texts, text)
 	}
 	return texts
+}
+
+// Names returns all names in the table in the order of the file: of a table whose names people choose.
+func (t *Table) Names() []string {
+	names := make([]string, 0, len(t.values))
+	for name := range t.values {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		order := t.doc.places.offset(join(t.path, a)) - t.doc.places.offset(join(t.path, b))
+		return cmp.Or(order, cmp.Compare(a, b))
+	})
+	return names
+}
+
+// Table reads what a [name] header makes. One that is absent is empty.
+func (t *Table) Table(name string) *Table {
+	inside := &Table{
+		doc: t.doc, path: join(t.path, name), values: read[map[string]any](t, name, "a table, under a line ["+name+"]"),
+		known: map[string]bool{},
+	}
+	t.inside = append(t.inside, inside)
+	return inside
 }
 
 // Tables reads what [[name]] headers make, in the order of the file.

@@ -197,3 +197,20 @@ func FuzzParseNeverPanicsAndPlacesAreInside(f *testing.F) {
 		}
 	})
 }
+
+func TestTableWithNamesThatPeopleChose(t *testing.T) {
+	doc, err := Parse("f", []byte("[groups]\nzoo = 'z'\n\"a.b\" = 'x'\nn = 1\n"))
+	require.NoError(t, err)
+	groups := doc.Root.Table("groups")
+	assert.Equal(t, []string{"zoo", "a.b", "n"}, groups.Names())
+	assert.Equal(t, "x", groups.Text("a.b"))
+	assert.Empty(t, groups.Text("n"))
+	assert.Empty(t, doc.Root.Table("none").Names())
+	require.EqualError(t, doc.Err(), `f:2:1: "zoo" is not known here, want one of a.b n
+f:4:1: "n" is a whole number, want text in quotes`)
+
+	doc, err = Parse("f", []byte("groups = 3"))
+	require.NoError(t, err)
+	assert.Empty(t, doc.Root.Table("groups").Names())
+	require.EqualError(t, doc.Err(), `f:1:1: "groups" is a whole number, want a table, under a line [groups]`)
+}
