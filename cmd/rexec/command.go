@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"rexec/client"
@@ -92,7 +93,7 @@ func (inv *invocation) alone(line *sshopt.Line) (code int, done bool) {
 func (inv *invocation) printConfig() int {
 	line := inv.line
 	user, host, port := line.User, line.Host, inventory.DefaultPort
-	if hosts, err := openInventory(inv.opt.configDir, inv.std); err == nil {
+	if hosts, err := openInventory(inv.opt.configDir, inv.std, inv.trace); err == nil {
 		if entry, err := hosts.Find(line.Host); err == nil {
 			if h, p, err := entry.Endpoint(); err == nil {
 				host, port = h, p
@@ -192,6 +193,8 @@ func (inv *invocation) command(ctx context.Context, c *client.Client, t target) 
 		cmd.Argv = line.Command
 	case line.Subsystem:
 		cmd.Subsystem = line.RemoteLine()
+	case len(t.shell) > 0 && line.RemoteLine() != "":
+		cmd.Argv = append(slices.Clone(t.shell), line.RemoteLine())
 	default:
 		cmd.Line = line.RemoteLine()
 	}

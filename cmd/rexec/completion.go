@@ -136,7 +136,7 @@ func hostGiven(words []string) bool {
 }
 
 func hostNames(std stdio) []string {
-	inv, err := openInventory("", std)
+	inv, err := openInventory("", std, untold)
 	if err != nil {
 		return nil
 	}

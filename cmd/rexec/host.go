@@ -30,7 +30,7 @@ func hostCommand(std stdio) *cobra.Command {
 		},
 	}
 	dir := host.PersistentFlags().String("config-dir", "", "the folder with hosts and keys (default REXEC_CONFIG_DIR, else ~/.config/rexec)")
-	open := func() (*inventory.Inventory, error) { return openInventory(*dir, std) }
+	open := func() (*inventory.Inventory, error) { return openInventory(*dir, std, untold) }
 	host.AddCommand(
 		&cobra.Command{
 			Use:   "add NAME [-]",

@@ -17,13 +17,15 @@ import (
 
 // target is a host as it was found: whom to call, as whom, and where its pin is kept.
 type target struct {
-	name string // of the pin
-	user string // to run as; empty: the daemon decides
-	cfg  client.Config
+	name  string   // of the pin
+	user  string   // to run as; empty: the daemon decides
+	shell []string // the words before a command line; nil: the daemon's shell
+	cfg   client.Config
 }
 
-// openInventory opens the client's folder: --config-dir, else REXEC_CONFIG_DIR, else the user's.
-func openInventory(flag string, std stdio) (*inventory.Inventory, error) {
+// openInventory opens the client's folder: --config-dir, else REXEC_CONFIG_DIR, else the user's. trace is told what of
+// ~/.ssh/config is passed over, if that is read.
+func openInventory(flag string, std stdio, trace func(string, ...any)) (*inventory.Inventory, error) {
 	dir := flag
 	if dir == "" {
 		dir = std.getenv("REXEC_CONFIG_DIR")
@@ -34,12 +36,19 @@ func openInventory(flag string, std stdio) (*inventory.Inventory, error) {
 	if dir == "" {
 		return nil, errors.New("HOME is not set: say where the hosts are kept with --config-dir DIR")
 	}
-	return inventory.Open(dir)
+	inv, err := inventory.Open(dir)
+	if err == nil && std.home != "" {
+		inv.UseSSH(std.home, trace)
+	}
+	return inv, err
 }
+
+// untold is a trace that nobody asked for.
+func untold(string, ...any) {}
 
 // target finds the host by the token file of -i, or by the inventory.
 func (inv *invocation) target() (target, error) {
-	hosts, err := openInventory(inv.opt.configDir, inv.std)
+	hosts, err := openInventory(inv.opt.configDir, inv.std, inv.trace)
 	if err != nil {
 		return target{}, err
 	}
@@ -142,7 +151,7 @@ func locate(entry inventory.Host, tok hmacauth.Token, line *sshopt.Line) (target
 	case sshopt.FamilyIPv6:
 		cfg.Dial = dialOver("tcp6")
 	}
-	t := target{name: entry.Name, user: line.User, cfg: cfg}
+	t := target{name: entry.Name, user: line.User, shell: entry.Shell, cfg: cfg}
 	if t.user == "" {
 		t.user = entry.User
 	}
