@@ -18,7 +18,7 @@ func (c *cgroups) folder(id string) string { return filepath.Join(c.base, "rexec
 // plant starts cmd inside a folder of its own, from its first instruction on
 // (clone3 with CLONE_INTO_CGROUP). nil and no error: no such folder is to be
 // had, and nothing was started.
-func (c *cgroups) plant(id string, cmd *exec.Cmd) (tree, error) {
+func (c *cgroups) plant(id string, polite []unix.Signal, cmd *exec.Cmd) (tree, error) {
 	dir := c.folder(id)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, nil
@@ -33,7 +33,7 @@ func (c *cgroups) plant(id string, cmd *exec.Cmd) (tree, error) {
 	err = startClean(cmd)
 	switch {
 	case err == nil:
-		return &cgroup{group{leader: cmd.Process.Pid}, c, dir}, nil
+		return &cgroup{group{leader: cmd.Process.Pid, polite: polite}, c, dir}, nil
 	case refusedFolder(err):
 		c.remove(dir)
 		return nil, nil
@@ -64,8 +64,10 @@ func (g *cgroup) folder() string      { return g.dir }
 
 // terminate tells every member, until a look finds nobody new.
 func (g *cgroup) terminate() error {
-	told := map[int]bool{}
-	for len(told) < mostMembers && signalMembers(g.dir, unix.SIGTERM, told) {
+	for _, n := range g.polite {
+		told := map[int]bool{}
+		for len(told) < mostMembers && signalMembers(g.dir, n, told) {
+		}
 	}
 	return nil
 }

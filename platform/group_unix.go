@@ -2,13 +2,18 @@
 
 package platform
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // group is a tree held by what every Unix has: the leader's process group
 // and session. A process that calls setsid leaves it.
 type group struct {
-	leader int    // pid, group and session
-	mark   string // what the environment of the tree holds, REXEC_SESSION=ID; may be empty
+	leader int           // pid, group and session
+	mark   string        // what the environment of the tree holds, REXEC_SESSION=ID; may be empty
+	polite []unix.Signal // what asks the tree to end, one after the other
 }
 
 func (g group) containment() string { return "group" }
@@ -24,7 +29,13 @@ func (g group) signal(name string) error {
 	return signalGroup(g.leader, n)
 }
 
-func (g group) terminate() error { return g.all(unix.SIGTERM) }
+func (g group) terminate() error {
+	var err error
+	for _, n := range g.polite {
+		err = errors.Join(err, g.all(n))
+	}
+	return err
+}
 
 func (g group) kill() error { return g.all(unix.SIGKILL) }
 

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -12,6 +13,10 @@ import (
 type Output struct {
 	f    *os.File
 	wide atomic.Bool // what bulk output needs was done
+
+	term  *terminal // nil: a pipe
+	mu    sync.Mutex
+	ahead []byte // of a terminal: read by Pending, not yet by Read
 }
 
 // fullPipe is what a pipe holds unless it is told otherwise (pipe(7)).
@@ -22,6 +27,9 @@ const fullPipe = 64 << 10
 // thing: fewer turns between it and the daemon, an eighth less processor time
 // for a gigabyte. Most commands never do, and so an idle one holds no more.
 func (o *Output) Read(b []byte) (int, error) {
+	if o.term != nil {
+		return o.readTerminal(b)
+	}
 	n, err := o.f.Read(b)
 	if n >= fullPipe && !o.wide.Swap(true) {
 		widen(o.f)
@@ -33,8 +41,11 @@ func (o *Output) Read(b []byte) (int, error) {
 // Read that is blocked too; the zero time means never.
 func (o *Output) SetReadDeadline(t time.Time) error { return o.f.SetReadDeadline(t) }
 
-// Pending is how many bytes can be read without blocking.
+// Pending is how many bytes can be read without blocking. Not beside a Read.
 func (o *Output) Pending() (int, error) {
+	if o.term != nil {
+		return o.drainTerminal()
+	}
 	conn, err := o.f.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -47,5 +58,11 @@ func (o *Output) Pending() (int, error) {
 	return n, inner
 }
 
-// Close ends the reading: a command that writes on gets SIGPIPE.
-func (o *Output) Close() error { return o.f.Close() }
+// Close ends the reading: a command that writes on gets SIGPIPE, one with a
+// terminal is hung up.
+func (o *Output) Close() error {
+	if o.term != nil {
+		return o.term.Close()
+	}
+	return o.f.Close()
+}

@@ -30,12 +30,12 @@ func (t *Trees) Close() error { return nil }
 func (t *Trees) Folder(string) string { return "" }
 
 // plant starts what command makes in a tree.
-func (t *Trees) plant(_, mark string, command func() *exec.Cmd) (tree, *exec.Cmd, error) {
+func (t *Trees) plant(_, mark string, polite []unix.Signal, command func() *exec.Cmd) (tree, *exec.Cmd, error) {
 	cmd := command()
 	if err := cmd.Start(); err != nil {
 		return nil, nil, err
 	}
-	return group{cmd.Process.Pid, mark}, cmd, nil
+	return group{cmd.Process.Pid, mark, polite}, cmd, nil
 }
 
 // sessionMembers lists the processes alive in a session.

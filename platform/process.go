@@ -27,18 +27,11 @@ type Spec struct {
 	// User, if not nil and of another uid than the daemon's, is who the
 	// command runs as, with that user's groups; only root may ask for it.
 	User *User
-	// NoStdin gives the command the null device as its input.
+	// NoStdin gives the command the null device as its input; with a terminal,
+	// nobody to type.
 	NoStdin bool
 	// Terminal, if not nil, gives the command a terminal instead of pipes.
 	Terminal *Terminal
-}
-
-// Terminal is the size and the modes a terminal starts with.
-type Terminal struct {
-	// Rows and Cols are characters, XPix and YPix pixels; 0 is unknown.
-	Rows, Cols, XPix, YPix uint16
-	// Modes are numbered as in RFC 4254, section 8; nil: the system's own.
-	Modes map[uint8]uint32
 }
 
 // Process is a started command and the tree that grows from it. Its methods
@@ -47,6 +40,7 @@ type Process struct {
 	child          // the started process as the system has it
 	stdin          io.WriteCloser
 	stdout, stderr *Output
+	term           *terminal // nil: pipes
 	leader         leader
 	tree           tree
 	ownPeak        uint64 // this process's own peak memory when the command had started
@@ -92,11 +86,13 @@ func Start(t *Trees, spec Spec) (*Process, error) {
 // Pid is the leader's process id; on Unix also its group's and session's.
 func (p *Process) Pid() int { return p.pid() }
 
-// Stdin writes to the command's input. Close is the end of that input only.
-// When nobody reads any more, Write fails with syscall.EPIPE. nil with NoStdin.
+// Stdin writes to the command's input. Close is the end of that input only,
+// and nothing at all to a terminal, on which ^D is typed. When nobody reads
+// any more, Write fails with syscall.EPIPE. nil with NoStdin.
 func (p *Process) Stdin() io.WriteCloser { return p.stdin }
 
-// Stdout is what the command writes; with a terminal, all of it.
+// Stdout is what the command writes; with a terminal, all of it, which ends
+// only after Wait has returned, and whose Close hangs the terminal up.
 func (p *Process) Stdout() *Output { return p.stdout }
 
 // Stderr is what the command complains; nil with a terminal.
@@ -113,7 +109,12 @@ func (p *Process) Cgroup() string { return p.tree.folder() }
 // the signal's name without SIG ("SEGV"), and whether there is a core. It
 // costs no thread on Linux, may be called again, and does not reap.
 func (p *Process) Wait() (code int64, signal string, core bool, err error) {
-	p.waitOnce.Do(func() { p.end, p.endErr = p.leader.wait() })
+	p.waitOnce.Do(func() {
+		p.end, p.endErr = p.leader.wait()
+		if p.term != nil {
+			p.term.leaderEnded()
+		}
+	})
 	return p.end.code, p.end.signal, p.end.core, p.endErr
 }
 

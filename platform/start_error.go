@@ -67,10 +67,7 @@ func checkSpec(spec Spec) error {
 			return cannot(nil, "bad session id %s", shown(spec.ID))
 		}
 	}
-	if spec.Terminal != nil {
-		return cannot(nil, "no terminal support yet: use pipes (-T)")
-	}
-	return nil
+	return checkTerminal(spec.Terminal)
 }
 
 func hasNUL(s string) bool { return strings.IndexByte(s, 0) >= 0 }

@@ -25,15 +25,18 @@ func start(t *Trees, spec Spec) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{}
-	theirs, err := p.pipes(spec.NoStdin)
+	theirs, name, err := p.streams(spec)
 	defer closeAll(theirs)
+	env := append([]string{}, spec.Env...) // never nil, which would mean the daemon's own
+	if name != "" && spec.Terminal.Variable != "" {
+		env = append(env, spec.Terminal.Variable+"="+name)
+	}
 	if err == nil {
-		p.tree, p.cmd, err = t.plant(spec.ID, markOf(spec.Env), func() *exec.Cmd {
+		p.tree, p.cmd, err = t.plant(spec.ID, markOf(spec.Env), politely(spec.Terminal), func() *exec.Cmd {
 			return &exec.Cmd{
-				Path: path, Args: spec.Argv, Dir: spec.Dir,
-				Env:   append([]string{}, spec.Env...), // never nil, which would mean the daemon's own
+				Path: path, Args: spec.Argv, Dir: spec.Dir, Env: env,
 				Stdin: theirs[0], Stdout: theirs[1], Stderr: theirs[2],
-				SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: credential},
+				SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: spec.Terminal != nil, Credential: credential},
 			}
 		})
 	}
@@ -52,6 +55,33 @@ func markOf(env []string) string {
 		return SessionVariable + "=" + id
 	}
 	return ""
+}
+
+// politely is what asks a tree to end. HUP is what an interactive shell obeys,
+// and passes on to its jobs; stopped ones hear it once they continue.
+func politely(t *Terminal) []unix.Signal {
+	if t != nil {
+		return []unix.Signal{unix.SIGHUP, unix.SIGCONT}
+	}
+	return []unix.Signal{unix.SIGTERM}
+}
+
+// streams makes what the command will have as descriptors 0, 1 and 2, and
+// gives its ends, to be closed after the start, and a terminal's name.
+func (p *Process) streams(spec Spec) (theirs []*os.File, name string, err error) {
+	if spec.Terminal == nil {
+		theirs, err = p.pipes(spec.NoStdin)
+		return theirs, "", err
+	}
+	term, tty, err := openTerminal(*spec.Terminal, spec.User)
+	if err != nil {
+		return nil, "", err
+	}
+	p.term, p.stdout = term, &Output{f: term.master, term: term}
+	if !spec.NoStdin {
+		p.stdin = typing{term.master}
+	}
+	return []*os.File{tty, tty, tty}, tty.Name(), nil
 }
 
 // pipes makes what the command will have as descriptors 0, 1 and 2, and
@@ -92,6 +122,9 @@ func (p *Process) closeStreams() {
 	}
 	if p.stderr != nil {
 		_ = p.stderr.Close()
+	}
+	if p.term != nil {
+		p.term.leaderEnded()
 	}
 }
 

@@ -58,7 +58,6 @@ func TestSem08_EveryStartErrorTellsItsReason(t *testing.T) {
 		{"NUL in the folder", Spec{Argv: []string{"true"}, Dir: "/\x00"}, false, "holds a NUL byte"},
 		{"NUL in the path", Spec{Argv: []string{"true"}, Path: "/bin/true\x00"}, false, "holds a NUL byte"},
 		{"an id that is a path", Spec{Argv: []string{"true"}, ID: "../x"}, false, "bad session id"},
-		{"a terminal", Spec{Argv: []string{"true"}, Terminal: &Terminal{}}, false, "no terminal support yet"},
 	}
 	eachContainment(t, func(t *testing.T, trees *Trees) {
 		for _, c := range cases {

@@ -1,6 +1,10 @@
 package platform
 
-import "os/exec"
+import (
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+)
 
 // NewTrees looks once what this machine has to hold a tree: a folder of the
 // cgroup v2 hierarchy where this process may make one and start commands in
@@ -33,10 +37,10 @@ func (t *Trees) Folder(id string) string {
 
 // plant starts what command makes, anew for each attempt, in a tree; what
 // keeps it from a folder of its own leaves it to its process group.
-func (t *Trees) plant(id, mark string, command func() *exec.Cmd) (tree, *exec.Cmd, error) {
+func (t *Trees) plant(id, mark string, polite []unix.Signal, command func() *exec.Cmd) (tree, *exec.Cmd, error) {
 	if t.cgroups != nil && id != "" {
 		cmd := command()
-		if held, err := t.cgroups.plant(id, cmd); held != nil || err != nil {
+		if held, err := t.cgroups.plant(id, polite, cmd); held != nil || err != nil {
 			return held, cmd, err
 		}
 	}
@@ -44,5 +48,5 @@ func (t *Trees) plant(id, mark string, command func() *exec.Cmd) (tree, *exec.Cm
 	if err := startClean(cmd); err != nil {
 		return nil, nil, err
 	}
-	return group{cmd.Process.Pid, mark}, cmd, nil
+	return group{cmd.Process.Pid, mark, polite}, cmd, nil
 }

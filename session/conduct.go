@@ -130,9 +130,7 @@ func (s *server) leaderEnded(e exit) {
 		return // the ending goes on until the tree is empty, then it sets the linger
 	}
 	switch l := s.start.Linger; {
-	case s.start.Terminal != nil:
-		s.linger.set(terminalSettle)
-	case l == 0:
+	case l == 0 || s.start.Terminal != nil: // a background job that keeps the terminal is not waited for
 		s.cut()
 	case l > 0:
 		s.linger.set(time.Duration(l) * time.Millisecond)

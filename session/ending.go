@@ -16,6 +16,16 @@ const (
 // end ends the tree. It is the first reason that counts, and none once the leader ended by itself; a tree that is being
 // ended already goes on as it was.
 func (s *server) end(kind frame.Kind, why string) {
+	s.endBy(kind, why, s.terminate, s.kill)
+}
+
+// hangUp ends what a lost modem would: the terminal is closed, at which the kernel hangs up the leader and the
+// foreground group, and later these get KILL. What left them lives on.
+func (s *server) hangUp(why string) {
+	s.endBy(frame.Disconnected, why, s.closeTerminal, s.killForeground)
+}
+
+func (s *server) endBy(kind frame.Kind, why string, first, second func() error) {
 	select {
 	case e := <-s.exited: // it was first
 		s.leaderEnded(e)
@@ -27,10 +37,7 @@ func (s *server) end(kind frame.Kind, why string) {
 	if s.phase == running {
 		s.endKind, s.endWhy = kind, why
 	}
-	s.first, s.second = s.p.Terminate, s.p.Kill
-	if kind == frame.Disconnected && s.start.Terminal != nil {
-		s.first, s.second = s.closeTerminal, s.killForeground
-	}
+	s.first, s.second = first, second
 	s.ask()
 }
 
@@ -86,7 +93,10 @@ func (s *server) endingOver() {
 	s.linger.set(settleTime)
 }
 
-// closeTerminal lets the kernel hang up the foreground group, as the loss of a modem would.
+func (s *server) terminate() error { return s.p.Terminate() }
+
+func (s *server) kill() error { return s.p.Kill() }
+
 func (s *server) closeTerminal() error {
 	for _, o := range s.out {
 		o.close()

@@ -47,11 +47,15 @@ func (s *server) viewerLost(why error) {
 	if onLost == frame.OnLostDefault {
 		onLost = s.cfg.OnLost
 	}
-	switch onLost {
-	case frame.OnLostTree:
+	terminal := s.start.Terminal != nil
+	switch {
+	case onLost == frame.OnLostTree, onLost == frame.OnLostDefault && !terminal:
 		s.end(frame.Disconnected, why.Error())
 		return
-	case frame.OnLostHangup:
+	case onLost == frame.OnLostHangup && terminal, onLost == frame.OnLostDefault:
+		s.hangUp(why.Error())
+		return
+	case onLost == frame.OnLostHangup:
 		if s.phase == running && s.step == noStep {
 			s.endKind, s.endWhy = frame.Disconnected, why.Error()
 		}

@@ -12,11 +12,6 @@ import (
 // DefaultGrace is the time between Terminate and Kill.
 const DefaultGrace = 5 * time.Second
 
-// terminalSettle replaces the linger where there is a terminal: the kernel hands what was printed from the terminal to
-// its master in the background (tty_flip_buffer_push), so that a count taken at once could miss the last of it. Without
-// anybody who still holds the terminal, its end comes sooner.
-const terminalSettle = 200 * time.Millisecond
-
 // settleTime replaces the linger behind an ending that was asked for: the dying close what they held within
 // milliseconds, and whoever escaped the tree and still holds an output is not worth the full linger.
 const settleTime = time.Second
@@ -28,7 +23,7 @@ type Config struct {
 	Start func(ctx context.Context, s frame.Start) (Process, frame.Started, *Failure)
 	// Grace is the time between Terminate and Kill; 0: DefaultGrace.
 	Grace time.Duration
-	// OnLost is what START's OnLostDefault means; OnLostDefault: the whole tree ends.
+	// OnLost is what START's OnLostDefault means; OnLostDefault: OnLostTree with pipes, OnLostHangup with a terminal.
 	OnLost frame.OnLost
 	// EndSurvivors ends what a command that ended by itself left behind, after its linger.
 	EndSurvivors bool
@@ -56,9 +51,6 @@ func (e *EndError) Error() string { return "ended by the daemon: " + e.Reason }
 func Serve(ctx context.Context, st Stream, cfg Config) frame.Verdict {
 	if cfg.Grace == 0 {
 		cfg.Grace = DefaultGrace
-	}
-	if cfg.OnLost == frame.OnLostDefault {
-		cfg.OnLost = frame.OnLostTree
 	}
 	life, end := context.WithCancel(context.Background())
 	s := &server{st: st, cfg: cfg, phase: opening, step: noStep, life: life,

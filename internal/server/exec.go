@@ -125,7 +125,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 		spec.Argv = []string{"-" + filepath.Base(user.Shell)}
 	}
 	if t := start.Terminal; t != nil {
-		spec.Terminal = &platform.Terminal{Rows: t.Size.Rows, Cols: t.Size.Cols, XPix: t.Size.XPix, YPix: t.Size.YPix, Modes: t.Modes}
+		spec.Terminal = &platform.Terminal{Rows: t.Size.Rows, Cols: t.Size.Cols, XPix: t.Size.XPix, YPix: t.Size.YPix, Modes: t.Modes, Variable: "SSH_TTY"}
 	}
 
 	r.User, r.Request = user.Name, start.Request
