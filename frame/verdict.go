@@ -13,7 +13,7 @@ const (
 	Canceled     Kind = 4 // CANCEL
 	Disconnected Kind = 5 // the viewer was lost; seen only by who attaches later and by the audit log
 	Ended        Kind = 6 // by the daemon; Reason says why
-	StartFailed  Kind = 7 // nothing ran; Code is 126 or 127
+	StartFailed  Kind = 7 // nothing ran; Code is 126, 127 or 255
 	Refused      Kind = 8 // nothing ran; policy said no
 	Unknown      Kind = 9 // the daemon itself does not know
 )

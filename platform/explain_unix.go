@@ -3,6 +3,7 @@
 package platform
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -19,6 +20,8 @@ const maxWord = 128 << 10
 func explain(err error, spec Spec, path string) *StartError {
 	n := errno(err)
 	switch n {
+	case unix.EMFILE, unix.ENFILE, unix.EAGAIN, unix.ENOMEM:
+		return &StartError{Exhausted: true, Reason: fmt.Sprintf("%v", n), Err: n}
 	case unix.ENOENT:
 		return cannot(n, "cannot run %s: the interpreter it names is missing", shown(path))
 	case unix.E2BIG:

@@ -52,6 +52,9 @@ func LookupUser(name string) (User, error) {
 // against any.
 func (u User) MayLogin() error { return nil }
 
+// ShellRefuses reports whether the account's shell is one that runs nothing.
+func (u User) ShellRefuses() bool { return false }
+
 func account(u *user.User) User {
 	shell, ok := os.LookupEnv("ComSpec")
 	if !ok {

@@ -115,13 +115,13 @@ func closeOnExec() {
 }
 
 // foreignUser asks Open Directory, which knows all but the system's accounts.
-func foreignUser(key string, is func(fields []string) bool) (User, bool) {
+func foreignUser(key string, is func(fields []string) bool) (User, error) {
 	found, err := user.Lookup(key)
 	if err != nil {
 		found, err = user.LookupId(key)
 	}
 	if err != nil {
-		return User{}, false
+		return User{}, user.UnknownUserError(key)
 	}
 	shell := ""
 	out, err := exec.Command("/usr/bin/dscl", ".", "-read", "/Users/"+found.Username, "UserShell").Output()
@@ -129,7 +129,10 @@ func foreignUser(key string, is func(fields []string) bool) (User, bool) {
 		shell = strings.TrimSpace(strings.TrimPrefix(string(out), "UserShell:"))
 	}
 	line := strings.Join([]string{found.Username, "x", found.Uid, found.Gid, "", found.HomeDir, shell}, ":")
-	return passwdEntry(line, is)
+	if u, ok := passwdEntry(line, is); ok {
+		return u, nil
+	}
+	return User{}, user.UnknownUserError(key)
 }
 
 // foreignGroups asks it for a user's groups.

@@ -11,6 +11,9 @@ type StartError struct {
 	// NotFound is true when there is no such program (exit code 127), false
 	// when there is one that cannot run here, or not like this (126).
 	NotFound bool
+	// Exhausted is true when any command would have failed: this process or
+	// the machine is out of descriptors, processes or memory.
+	Exhausted bool
 	// Reason is one line; values in it are escaped.
 	Reason string
 	// Err is the system's error, or nil.

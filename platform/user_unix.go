@@ -3,6 +3,7 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -29,6 +30,10 @@ const (
 func CurrentUser() (User, error) {
 	uid := strconv.Itoa(unix.Geteuid())
 	u, err := lookup(uid, func(f []string) bool { return f[2] == uid })
+	var unknown user.UnknownUserError
+	if err != nil && !errors.As(err, &unknown) {
+		return User{}, err
+	}
 	if err != nil {
 		u = User{Name: uid, UID: uint32(unix.Geteuid()), GID: uint32(unix.Getegid()), Home: "/", Shell: defaultShell}
 	}
@@ -72,17 +77,17 @@ func LookupUser(name string) (User, error) {
 	return u, nil
 }
 
-// lookup finds an account by key, a name or a number, that is selects.
+// lookup finds an account by key, a name or a number, that is selects. An
+// unknown one is an os/user.UnknownUserError.
 func lookup(key string, is func(fields []string) bool) (User, error) {
-	if b, err := os.ReadFile(passwdFile); err == nil {
-		if u, ok := passwdEntry(string(b), is); ok {
-			return u, nil
-		}
+	b, err := os.ReadFile(passwdFile)
+	if err != nil && !missing(err) { // out of descriptors, say: nobody is unknown for that
+		return User{}, fmt.Errorf("platform: %w", err)
 	}
-	if u, ok := foreignUser(key, is); ok {
+	if u, ok := passwdEntry(string(b), is); ok {
 		return u, nil
 	}
-	return User{}, user.UnknownUserError(key)
+	return foreignUser(key, is)
 }
 
 // passwdEntry finds the first line of passwd(5) that is selects.
@@ -132,8 +137,7 @@ func add(groups []uint32, g uint32) []uint32 {
 // that refuses (nologin(8), false), or the account has expired (shadow(5),
 // where it can be read). nil: nothing is known against it.
 func (u User) MayLogin() error {
-	switch filepath.Base(u.Shell) {
-	case "nologin", "false":
+	if u.ShellRefuses() {
 		return fmt.Errorf("platform: user %q may not log in: the shell is %q", u.Name, u.Shell)
 	}
 	b, err := os.ReadFile(shadowFile)
@@ -144,6 +148,15 @@ func (u User) MayLogin() error {
 		return fmt.Errorf("platform: account %q expired on %s", u.Name, day.Format(time.DateOnly))
 	}
 	return nil
+}
+
+// ShellRefuses reports whether the account's shell is one that runs nothing.
+func (u User) ShellRefuses() bool {
+	switch filepath.Base(u.Shell) {
+	case "nologin", "false":
+		return true
+	}
+	return false
 }
 
 // expiry is the day from which an account is not to be used any more.

@@ -36,7 +36,7 @@ type Config struct {
 // Failure says why nothing ran.
 type Failure struct {
 	Kind   frame.Kind // frame.StartFailed or frame.Refused
-	Code   int64      // 126 or 127 with StartFailed, else 0
+	Code   int64      // 126, 127 or 255 with StartFailed, else 0
 	Reason string     // for people; the client shows it
 }
 

@@ -25,8 +25,9 @@ type invocation struct {
 }
 
 // runCommand is rexec [options] [user@]HOST [COMMAND...].
-func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdio) int {
+func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdio) (code int) {
 	inv := invocation{std: std, report: invoke.Options{Stderr: std.err, SSHShape: shape == sshopt.SSH}}
+	defer inv.crashed(&code)
 	line, err := sshopt.Parse(shape, longOptions(), args)
 	if err != nil {
 		return inv.fail(err)
@@ -34,7 +35,13 @@ func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdi
 	if code, done := inv.alone(line); done {
 		return code
 	}
-	inv.line = line
+	inv.line, inv.report.Host = line, line.Host
+	if err := enoughDescriptors(); err != nil {
+		if name, ok := line.LongLast("status-json"); ok {
+			inv.report.Status = scarceStatus(name)
+		}
+		return inv.fail(err)
+	}
 	inv.report.Quiet, inv.report.Verbose = line.Quiet(), line.Verbose() > 0
 	if line.LogFile != "" {
 		f, err := os.OpenFile(line.LogFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -55,7 +62,6 @@ func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdi
 		defer f.Close()
 		inv.report.Status = f
 	}
-	inv.report.Host = line.Host
 	if line.PrintConfig {
 		return inv.printConfig()
 	}

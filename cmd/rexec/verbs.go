@@ -18,6 +18,9 @@ func verbs() []string {
 
 // runVerb carries out what is not a command on a host.
 func runVerb(ctx context.Context, args []string, std stdio) int {
+	if err := enoughDescriptors(); err != nil {
+		return failVerb(std, err)
+	}
 	if slices.Contains([]string{"lab", "ps", "attach", "logs", "wait", "kill", "cp"}, args[0]) {
 		return failVerb(std, fmt.Errorf("%s is not built yet (to reach a host of that name: rexec -- %s)", args[0], args[0]))
 	}

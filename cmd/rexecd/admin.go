@@ -22,6 +22,9 @@ func checkCommand(std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, word := range advice(cfg) {
+				say(std.err, "rexecd: %s", word)
+			}
 			say(std.err, "rexecd: the files are good: %d keys", len(cfg.Ring.Keys()))
 			return nil
 		},

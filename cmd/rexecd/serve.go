@@ -99,6 +99,9 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	log := logrus.New()
 	setLog(log, conf, std)
 	cfg.Log = logrus.NewEntry(log)
+	for _, word := range advice(cfg) {
+		log.Warn(word)
+	}
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

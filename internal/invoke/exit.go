@@ -45,7 +45,7 @@ func ExitCode(err error, sshShape bool) int {
 		return ExitTimeout
 	case v.Kind == frame.StartFailed && v.Code == 127:
 		return 127
-	case v.Kind == frame.StartFailed:
+	case v.Kind == frame.StartFailed && v.Code != 255: // 255: nothing could be started, whatever the command
 		return ExitCannot
 	}
 	return ExitFailure // canceled by the caller, ended by the daemon, a signal that no number is known for

@@ -39,6 +39,7 @@ func TestExitCodeSaysWhatHappened(t *testing.T) {
 		{"timeout", ended(frame.Verdict{Kind: frame.TimedOut, Signal: "TERM"}), 124},
 		{"cannot start", ended(frame.Verdict{Kind: frame.StartFailed, Code: 126}), 126},
 		{"not found", ended(frame.Verdict{Kind: frame.StartFailed, Code: 127}), 127},
+		{"a daemon that can start nothing", ended(frame.Verdict{Kind: frame.StartFailed, Code: 255}), 255},
 		{"a start that failed with a code of no meaning", ended(frame.Verdict{Kind: frame.StartFailed, Code: 3}), 126},
 		{"canceled by the caller", ended(frame.Verdict{Kind: frame.Canceled, Signal: "TERM"}), 255},
 		{"ended by the daemon", ended(frame.Verdict{Kind: frame.Ended}), 255},

@@ -105,6 +105,9 @@ func verdictWords(v frame.Verdict) string {
 		}
 		return "the command ran out of time and was ended with all that it started"
 	case frame.StartFailed:
+		if v.Code == ExitFailure {
+			return "the daemon can start nothing: " + v.Reason
+		}
 		return "cannot start the command: " + v.Reason
 	case frame.Ended, frame.Disconnected:
 		if v.Reason == "" {

@@ -105,7 +105,7 @@ func (s *Server) accept(l *link.Link, r *record, start frame.Start, grant policy
 	n.Command = c
 	r.accepted = true
 	if s.note(n) != nil {
-		return cannot("cannot write the audit log, and this daemon runs nothing that it cannot record: tell its administrator")
+		return unable("cannot write the audit log, and this daemon runs nothing that it cannot record: tell its administrator")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	osuser "os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -89,6 +90,9 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if shell := s.settings().Shell; shell != "" {
 		user.Shell = shell
 	}
+	if len(grant.Argv) == 0 && !grant.SFTP && user.ShellRefuses() {
+		return nil, none, cannot(fmt.Sprintf("the shell of user %q is %s, which runs nothing: have the daemon's administrator set shell in rexecd.toml, or use --argv", user.Name, user.Shell))
+	}
 	started := frame.Started{Session: r.ID[:], OS: runtime.GOOS, Encoding: "utf-8", Epoch: 1}
 	dir := start.Cwd
 	if dir == "" {
@@ -140,7 +144,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	var err error
 	if lost := start.OnLost; lost != frame.OnLostNone && !(lost == frame.OnLostDefault && grant.OnLost == policy.OnLostNone) {
 		if r.entry, err = s.spool.begin(spec.ID, s.cfg.Trees.Folder(spec.ID)); err != nil {
-			return nil, none, cannot(err.Error())
+			return nil, none, unable(err.Error() + ": tell its administrator")
 		}
 	}
 	if fail := s.accept(l, r, start, grant, dir); fail != nil {
@@ -219,13 +223,23 @@ func (s *Server) sftpServer(grant policy.Grant, user platform.User, dir *string)
 func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
 	own, err := platform.CurrentUser()
 	if err != nil {
-		return own, cannot(fmt.Sprintf("the daemon does not know its own user: %v", err))
+		return own, unable(fmt.Sprintf("it does not know its own user: %v", err))
 	}
 	if grant.User == "" || grant.User == own.Name {
 		return own, nil
 	}
 	u, err := platform.LookupUser(grant.User)
-	if err != nil || u.MayLogin() != nil || own.UID != 0 {
+	var unknown osuser.UnknownUserError
+	switch {
+	case err != nil && !errors.As(err, &unknown):
+		return u, unable(fmt.Sprintf("it cannot look up users: %v", err))
+	case err == nil && own.UID != 0:
+		err = errors.New("only a daemon that runs as root can run commands as others")
+	case err == nil:
+		err = u.MayLogin()
+	}
+	if err != nil {
+		s.log.WithError(err).WithField("key", grant.KeyID).Warn("command refused")
 		return u, &session.Failure{Kind: frame.Refused, Reason: policy.RefuseUser(grant.User).Text}
 	}
 	return u, nil
@@ -235,13 +249,21 @@ func cannot(reason string) *session.Failure {
 	return &session.Failure{Kind: frame.StartFailed, Code: 126, Reason: reason}
 }
 
+// unable is a failure that has nothing to do with the command: no other would start either.
+func unable(reason string) *session.Failure {
+	return &session.Failure{Kind: frame.StartFailed, Code: 255, Reason: reason}
+}
+
 func startFailure(err error) *session.Failure {
 	f := cannot(err.Error())
 	var se *platform.StartError
 	if errors.As(err, &se) {
 		f.Reason = se.Reason
-		if se.NotFound {
+		switch {
+		case se.NotFound:
 			f.Code = 127
+		case se.Exhausted:
+			f = unable(se.Reason)
 		}
 	}
 	return f

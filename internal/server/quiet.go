@@ -10,6 +10,8 @@ import (
 
 // quiet bounds what strangers can make us log: a line for each source and second, and how many were left out.
 type quiet struct {
+	again string // the words of the line that counts; empty: one about connections
+
 	mu      sync.Mutex
 	sources map[netip.Prefix]*said
 }
@@ -63,6 +65,10 @@ func (q *quiet) next(from netip.Prefix, o *said, log *logrus.Entry, level logrus
 	}
 	q.mu.Unlock()
 	if more > 0 {
+		if q.again != "" {
+			log.WithField("left_out", more).Log(level, q.again)
+			return
+		}
 		source := from.String()
 		if !from.IsValid() {
 			source = "others"

@@ -153,10 +153,11 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, ownTrees: ownTrees, identity: id, boot: hmacauth.NewSecret(), log: cfg.Log,
-		memory:    link.NewBudget(cfg.Memory),
-		listeners: make(map[net.Listener]struct{}),
-		links:     make(map[*link.Link]struct{}),
-		pending:   make(map[net.Conn]struct{}),
+		memory:      link.NewBudget(cfg.Memory),
+		quietAccept: quiet{again: cannotAccept},
+		listeners:   make(map[net.Listener]struct{}),
+		links:       make(map[*link.Link]struct{}),
+		pending:     make(map[net.Conn]struct{}),
 	}
 	if s.spool, err = openSpool(cfg.RunDir); err != nil {
 		return nil, err
@@ -252,7 +253,7 @@ func (s *Server) Serve(l net.Listener) error {
 				return err
 			}
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.quietAccept.say(netip.Prefix{}, s.log.WithError(err).WithField("pause", pause.String()), logrus.WarnLevel, "cannot accept, waiting")
+			s.quietAccept.say(netip.Prefix{}, s.log.WithError(err).WithField("pause", pause.String()), logrus.WarnLevel, cannotAccept)
 			time.Sleep(pause)
 			continue
 		}
@@ -286,6 +287,9 @@ func (s *Server) Serve(l net.Listener) error {
 		}()
 	}
 }
+
+// cannotAccept is logged once a second for as long as it is so.
+const cannotAccept = "cannot accept, waiting"
 
 // passing tells failures of accept(2) that go away by themselves: all but those of the listener itself. Linux also
 // gives what happened to the new connection, such as EPROTO, EHOSTUNREACH or a firewall's EPERM.
