@@ -75,6 +75,7 @@ type library struct {
 var libraries = []library{
 	{"github.com/creack/pty", "platform", "terminals of processes are the kernel's business, one room owns its traps"},
 	{"golang.org/x/term", "internal/localterm", "raw mode has one owner, which restores it"},
+	{"golang.org/x/text", "platform/text", "a host's text has one reading, with one table of names"},
 	{"github.com/sirupsen/logrus", "cmd/rexecd internal/server", "only the daemon logs; Fatal in a client would skip what restores the terminal"},
 	{"github.com/coreos/go-systemd", "cmd/rexecd", "who started the daemon is the business of its command"},
 	{"github.com/prometheus", "cmd/rexecd internal/server", "three megabytes that no client needs"},
