@@ -4,12 +4,19 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"strings"
 
 	"golang.org/x/sys/windows"
 )
 
-// Prepare has nothing to set right on Windows.
-func Prepare() (stop func()) { return func() {} }
+// Prepare lets commands hear ^C in their terminals, also when this process
+// was started in a way that makes it, and what it starts, deaf to it.
+func Prepare() (stop func()) {
+	_, _, _ = setConsoleCtrlHandler.Call(0, 0)
+	return func() {}
+}
+
+var setConsoleCtrlHandler = kernel32.NewProc("SetConsoleCtrlHandler")
 
 // BootID names this run of the machine; it is unknown here.
 func BootID() string { return "" }
@@ -47,6 +54,19 @@ func LookupUser(name string) (User, error) {
 	}
 	return account(u), nil
 }
+
+// Is reports whether a name that somebody gave, in whatever case, with or
+// without the domain, is this account's.
+func (u User) Is(name string) bool {
+	return strings.EqualFold(u.Name, name) || strings.EqualFold(u.Login(), name)
+}
+
+// Login is the name without the domain.
+func (u User) Login() string { return u.Name[strings.LastIndexByte(u.Name, '\\')+1:] }
+
+// MayBecomeOthers reports whether a daemon of this user may run commands as
+// other users: never here, which would take their passwords.
+func (u User) MayBecomeOthers() bool { return false }
 
 // MayLogin says why commands must not run as this account: nothing is known
 // against any.

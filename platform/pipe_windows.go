@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -11,46 +12,64 @@ import (
 )
 
 // pipe makes a pipe of which our end is overlapped, so that deadlines and
-// Close reach a blocked Read, while the command's end is a plain one. Only
-// named pipes can be made like that.
-func pipe(childReads bool) (theirs, ours *os.File, err error) {
+// Close reach a blocked Read, while the command's end is a plain one that it
+// inherits. Only named pipes can be made like that.
+func pipe(childReads bool) (their windows.Handle, ours *os.File, err error) {
+	access, err := ownersOnly()
+	if err != nil {
+		return 0, nil, err
+	}
 	name := `\\.\pipe\rexec-` + rand.Text()
 	wide, err := windows.UTF16PtrFromString(name)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
-	mode, access := uint32(windows.PIPE_ACCESS_INBOUND), uint32(windows.GENERIC_WRITE)
+	// Some C libraries look at their pipe or set its mode, so each end may do a little more than its direction.
+	mode, rights := uint32(windows.PIPE_ACCESS_INBOUND), uint32(windows.GENERIC_WRITE|windows.FILE_READ_ATTRIBUTES)
 	if childReads {
-		mode, access = windows.PIPE_ACCESS_OUTBOUND, windows.GENERIC_READ
+		mode, rights = windows.PIPE_ACCESS_OUTBOUND, windows.GENERIC_READ|windows.FILE_WRITE_ATTRIBUTES
 	}
-	const size = 64 << 10
 	our, err := windows.CreateNamedPipe(wide,
 		mode|windows.FILE_FLAG_OVERLAPPED|windows.FILE_FLAG_FIRST_PIPE_INSTANCE,
-		windows.PIPE_TYPE_BYTE|windows.PIPE_REJECT_REMOTE_CLIENTS, 1, size, size, 0, nil)
+		windows.PIPE_TYPE_BYTE|windows.PIPE_REJECT_REMOTE_CLIENTS, 1, fullPipe, fullPipe, 0, access)
 	if err != nil {
-		return nil, nil, os.NewSyscallError("CreateNamedPipe", err)
+		return 0, nil, os.NewSyscallError("CreateNamedPipe", err)
 	}
-	their, err := windows.CreateFile(wide, access, 0, nil, windows.OPEN_EXISTING, 0, 0)
+	their, err = windows.CreateFile(wide, rights, 0, inheritable(), windows.OPEN_EXISTING, 0, 0)
 	if err != nil {
 		_ = windows.CloseHandle(our)
-		return nil, nil, os.NewSyscallError("CreateFile", err)
+		return 0, nil, os.NewSyscallError("CreateFile", err)
 	}
-	return os.NewFile(uintptr(their), name), os.NewFile(uintptr(our), name), nil
+	return their, os.NewFile(uintptr(our), name), nil
 }
+
+// ownersOnly lets nobody but whom this process runs as open a pipe in the
+// moment between its two ends.
+var ownersOnly = sync.OnceValues(func() (*windows.SecurityAttributes, error) {
+	me, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return nil, os.NewSyscallError("GetTokenInformation", err)
+	}
+	sd, err := windows.SecurityDescriptorFromString("D:P(A;;GA;;;" + me.User.Sid.String() + ")")
+	if err != nil {
+		return nil, err
+	}
+	return &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: sd}, nil
+})
 
 // input gives the system's words for a reader that is gone their usual name.
 type input struct{ *os.File }
 
 func (i input) Write(b []byte) (int, error) {
 	n, err := i.File.Write(b)
-	if errors.Is(err, windows.ERROR_BROKEN_PIPE) || errors.Is(err, windows.ERROR_NO_DATA) {
+	if errors.Is(err, windows.ERROR_BROKEN_PIPE) || errors.Is(err, windows.ERROR_NO_DATA) || errors.Is(err, windows.ERROR_PIPE_NOT_CONNECTED) {
 		return n, syscall.EPIPE
 	}
 	return n, err
 }
 
 // peekNamedPipe is not in x/sys.
-var peekNamedPipe = windows.NewLazySystemDLL("kernel32.dll").NewProc("PeekNamedPipe")
+var peekNamedPipe = kernel32.NewProc("PeekNamedPipe")
 
 // pending is what a pipe holds; one that nobody can fill any more and that is
 // empty says broken.

@@ -18,7 +18,9 @@ const fionread = 0x4004667f
 // onlyZombies: kill(2) says EPERM of a group in which only zombies are left.
 func onlyZombies(err error) bool { return errors.Is(err, unix.EPERM) }
 
-type cgroups struct{}
+// Trees would know what this machine has to hold a command and all it starts,
+// if machines differed. It may be used from any goroutine.
+type Trees struct{}
 
 // NewTrees looks once what this machine has to hold a tree: process groups.
 func NewTrees(TreesOptions) *Trees { return &Trees{} }

@@ -20,6 +20,9 @@ type Spec struct {
 	// Path, if not empty, is the file to run while Argv[0] stays as it is:
 	// a login shell is Path "/bin/bash" with Argv[0] "-bash".
 	Path string
+	// CommandLine, if not empty, is what the program gets behind its own name,
+	// as it is, instead of the words of Argv; on Windows only, see RunLine.
+	CommandLine string
 	// Env is the complete environment; nothing is added.
 	Env []string
 	// Dir is where the command starts; empty: where the daemon is.

@@ -107,3 +107,13 @@ func under(dir, name string) string {
 	}
 	return dir + "/" + name
 }
+
+// lookupEnv gives the value that counts for name: the last one.
+func lookupEnv(env []string, name string) (string, bool) {
+	for i := len(env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(env[i], name+"="); ok {
+			return v, true
+		}
+	}
+	return "", false
+}

@@ -12,63 +12,91 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// start makes the pipes and starts the command, in a group of its own so
-// that CTRL_BREAK can reach it.
-func start(t *Trees, spec Spec) (*Process, error) {
+// start makes the job and the pipes and starts the command in them.
+func start(_ *Trees, spec Spec) (*Process, error) {
 	if spec.User != nil {
-		if own, err := CurrentUser(); err != nil || !strings.EqualFold(own.Name, spec.User.Name) {
+		if own, err := CurrentUser(); err != nil || !own.Is(spec.User.Name) {
 			return nil, cannot(err, "cannot run as user %s: commands run as the daemon's own user here", shown(spec.User.Name))
 		}
 	}
-	path, err := program(spec)
+	file, line, err := commandLine(spec)
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{child: child{&exec.Cmd{
-		Path: path, Args: spec.Argv, Dir: spec.Dir,
-		Env:         append([]string{}, spec.Env...), // never nil, which would mean the daemon's own
-		SysProcAttr: &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP, HideWindow: true},
-	}}}
-	var theirs, ours []*os.File
-	if !spec.NoStdin {
-		their, our, pipeErr := pipe(true)
-		if err = pipeErr; err == nil {
-			p.cmd.Stdin, p.stdin = their, input{our}
-			theirs, ours = append(theirs, their), append(ours, our)
-		}
-	}
-	output := func() (*os.File, *Output) {
-		if err != nil {
-			return nil, nil
-		}
-		their, our, pipeErr := pipe(false)
-		if err = pipeErr; err != nil {
-			return nil, nil
-		}
-		theirs, ours = append(theirs, their), append(ours, our)
-		return their, &Output{f: our}
-	}
-	p.cmd.Stdout, p.stdout = output()
-	p.cmd.Stderr, p.stderr = output()
+	p := &Process{}
+	theirs, err := p.pipes(spec.NoStdin)
+	defer closeHandles(theirs[:])
 	if err == nil {
-		err = p.cmd.Start()
-	}
-	for _, f := range theirs {
-		_ = f.Close()
+		err = p.plant(file, line, spec, theirs)
 	}
 	if err != nil {
-		for _, f := range ours {
-			_ = f.Close()
-		}
-		return nil, explain(err, path)
+		p.closeStreams()
+		return nil, explain(err, file)
 	}
-	if p.leader, err = watch(p.cmd.Process.Pid); err != nil {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-		return nil, explain(err, path)
-	}
-	p.tree = single{p}
 	return p, nil
+}
+
+// plant starts the command in a job before its first instruction, so that
+// nothing it starts can be outside.
+func (p *Process) plant(file, line string, spec Spec, std [3]windows.Handle) error {
+	j, err := newJob()
+	if err != nil {
+		return err
+	}
+	created, err := create(file, line, spec, std)
+	if err == nil {
+		p.child = child{id: int(created.ProcessId), h: created.Process, job: j}
+		err = j.adopt(created)
+	}
+	if err != nil {
+		j.release()
+		return err
+	}
+	p.tree, p.leader = j, &p.child
+	return nil
+}
+
+// pipes makes what the command will have as its standard handles, and gives
+// its ends, to be closed after the start.
+func (p *Process) pipes(noStdin bool) (theirs [3]windows.Handle, err error) {
+	if noStdin {
+		theirs[0], err = openNull()
+	} else {
+		var our *os.File
+		if theirs[0], our, err = pipe(true); err == nil {
+			p.stdin = input{our}
+		}
+	}
+	for i, output := range []**Output{&p.stdout, &p.stderr} {
+		if err != nil {
+			return theirs, err
+		}
+		var our *os.File
+		if theirs[1+i], our, err = pipe(false); err == nil {
+			*output = &Output{f: our}
+		}
+	}
+	return theirs, err
+}
+
+// closeStreams closes our ends after a start that failed.
+func (p *Process) closeStreams() {
+	if p.stdin != nil {
+		_ = p.stdin.Close()
+	}
+	for _, o := range []*Output{p.stdout, p.stderr} {
+		if o != nil {
+			_ = o.Close()
+		}
+	}
+}
+
+func closeHandles(list []windows.Handle) {
+	for _, h := range list {
+		if h != 0 {
+			_ = windows.CloseHandle(h)
+		}
+	}
 }
 
 // program finds the file to run: by PATH of the command's environment, the
@@ -77,7 +105,7 @@ func program(spec Spec) (string, error) {
 	if spec.Dir != "" {
 		info, err := os.Stat(spec.Dir)
 		if err != nil {
-			return "", cannot(err, "cannot start in %s: %v", shown(spec.Dir), err)
+			return "", cannot(err, "cannot start in %s: %v", shown(spec.Dir), reason(err))
 		}
 		if !info.IsDir() {
 			return "", cannot(nil, "cannot start in %s: not a directory", shown(spec.Dir))
@@ -86,6 +114,9 @@ func program(spec Spec) (string, error) {
 	name := spec.Argv[0]
 	if spec.Path != "" {
 		name = spec.Path
+	}
+	if name == "" {
+		return "", notFound(fs.ErrNotExist, name)
 	}
 	if strings.ContainsAny(name, `:\/`) {
 		if spec.Dir != "" && !filepath.IsAbs(name) {
@@ -116,15 +147,32 @@ func found(file, name string) (string, error) {
 	case err == nil || errors.Is(err, exec.ErrDot):
 		return full, nil
 	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
+		if info, statErr := os.Stat(file); statErr == nil { // it is there, and no program
+			why := "its ending is none of a program"
+			if info.IsDir() {
+				why = "it is a directory"
+			}
+			return "", cannot(windows.ERROR_BAD_EXE_FORMAT, "cannot run %s: %s", shown(name), why)
+		}
 		return "", notFound(err, name)
 	}
-	return "", cannot(err, "cannot run %s: %v", shown(name), err)
+	return "", cannot(err, "cannot run %s: %v", shown(name), reason(err))
 }
 
+// explain words why Windows did not start a file.
 func explain(err error, path string) *StartError {
+	var own *StartError
+	if errors.As(err, &own) {
+		return own
+	}
+	return cannot(err, "cannot run %s: %v", shown(path), reason(err))
+}
+
+// reason is the system's own sentence, without which call gave it.
+func reason(err error) error {
 	var n syscall.Errno
 	if errors.As(err, &n) {
-		return cannot(n, "cannot run %s: %v", shown(path), n)
+		return n
 	}
-	return cannot(err, "cannot run %s: %v", shown(path), err)
+	return err
 }

@@ -6,12 +6,6 @@ type TreesOptions struct {
 	Group bool
 }
 
-// Trees knows what this machine has to hold a command and all it starts.
-// It is made once, by NewTrees, and may be used from any goroutine.
-type Trees struct {
-	cgroups *cgroups // nil: none, process groups or jobs
-}
-
 // tree holds one command and what it starts. signal, terminate, kill and
 // survivors are called only while the leader is unreaped.
 type tree interface {

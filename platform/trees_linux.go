@@ -6,6 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Trees knows what this machine has to hold a command and all it starts.
+// It is made once, by NewTrees, and may be used from any goroutine.
+type Trees struct {
+	cgroups *cgroups // nil: none, process groups
+}
+
 // NewTrees looks once what this machine has to hold a tree: a folder of the
 // cgroup v2 hierarchy where this process may make one and start commands in
 // it, else process groups.

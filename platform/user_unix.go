@@ -174,3 +174,13 @@ func expiry(shadow, name string) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+// Is reports whether name is this account's.
+func (u User) Is(name string) bool { return u.Name == name }
+
+// Login is the name as programs want it in USER and LOGNAME.
+func (u User) Login() string { return u.Name }
+
+// MayBecomeOthers reports whether a daemon of this user may run commands as
+// other users.
+func (u User) MayBecomeOthers() bool { return u.UID == 0 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"rexec/internal/audit"
 	"rexec/internal/policy"
 	"rexec/internal/strictoml"
+	"rexec/platform"
 )
 
 // config is rexecd.toml.
@@ -77,8 +77,10 @@ func readConfig(path string) (config, error) {
 			root.Fail("advertise", err)
 		}
 	}
-	if c.Shell != "" && !filepath.IsAbs(c.Shell) {
-		root.Fail("shell", errors.New("must be a whole path"))
+	if c.Shell != "" {
+		if err := platform.CheckShell(c.Shell); err != nil {
+			root.Fail("shell", err)
+		}
 	}
 	if len(c.Listen) == 0 {
 		root.Fail("listen", errors.New("must name at least one address"))

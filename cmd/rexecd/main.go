@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rexec/internal/invoke"
+	"rexec/platform"
 )
 
 // version is set at link time by release builds.
@@ -28,6 +29,9 @@ type stdio struct {
 }
 
 func main() {
+	if code, done := platform.AsBreaker(os.Args[1:]); done {
+		os.Exit(code)
+	}
 	os.Exit(run(context.Background(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
 }
 

@@ -11,9 +11,13 @@ import (
 )
 
 // environment builds a command's environment anew: what the daemon always sets, its LANG unless the client sends one,
-// and of the client's what grant allows. Nothing of the daemon's own environment gets through.
-func (s *Server) environment(start frame.Start, grant policy.Grant, user platform.User, id string, local, remote net.Addr) []string {
-	var env []string
+// and of the client's what grant allows. Nothing of the daemon's own environment gets through; on Windows it begins with
+// what the system gives its user, without which few programs run.
+func (s *Server) environment(start frame.Start, grant policy.Grant, user platform.User, id string, local, remote net.Addr) ([]string, error) {
+	env, err := platform.Environ()
+	if err != nil {
+		return nil, err
+	}
 	set := func(name, value string) { env = append(env, name+"="+value) }
 	named := make(map[string]bool)
 
@@ -32,10 +36,12 @@ func (s *Server) environment(start frame.Start, grant policy.Grant, user platfor
 		set("LANG", s.settings().Lang)
 	}
 	set("HOME", user.Home)
-	set("USER", user.Name)
-	set("LOGNAME", user.Name)
+	set("USER", user.Login())
+	set("LOGNAME", user.Login())
 	set("SHELL", user.Shell)
-	set("PATH", s.settings().Path)
+	if path := s.settings().Path; path != "" {
+		set("PATH", path)
+	}
 	set("REXEC_SESSION", id)
 	set("REXEC_KEY_ID", grant.KeyID)
 	// Shells and tools look for these (ssh(1), ENVIRONMENT): bash reads ~/.bashrc for a command when they are there.
@@ -47,7 +53,7 @@ func (s *Server) environment(start frame.Start, grant policy.Grant, user platfor
 		set("REXEC_ORIGINAL_COMMAND", grant.Original)
 		set("SSH_ORIGINAL_COMMAND", grant.Original)
 	}
-	return env
+	return env, nil
 }
 
 // offered is what the client sends if we like, as ssh's SendEnv: what is not allowed is dropped.

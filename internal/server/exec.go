@@ -98,7 +98,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if dir == "" {
 		dir = user.Home
 		if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-			started.Note = fmt.Sprintf("no home folder %q, started in /", dir)
+			started.Note = fmt.Sprintf("no home folder %q, started in %c", dir, filepath.Separator)
 			dir = string(filepath.Separator)
 		}
 	} else if !filepath.IsAbs(dir) {
@@ -110,12 +110,19 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 			return nil, none, fail
 		}
 	}
+	env, err := s.environment(start, grant, user, r.name(), l.Local, l.Remote)
+	if err != nil {
+		return nil, none, unable(fmt.Sprintf("it cannot build an environment: %v", err))
+	}
 	spec := platform.Spec{
 		ID:      r.name(),
-		Env:     s.environment(start, grant, user, r.name(), l.Local, l.Remote),
+		Env:     env,
 		Dir:     dir,
 		User:    &user,
 		NoStdin: start.NoStdin,
+	}
+	if t := start.Terminal; t != nil {
+		spec.Terminal = &platform.Terminal{Rows: t.Size.Rows, Cols: t.Size.Cols, XPix: t.Size.XPix, YPix: t.Size.YPix, Modes: t.Modes, Variable: "SSH_TTY"}
 	}
 	switch {
 	case grant.SFTP:
@@ -123,13 +130,11 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	case len(grant.Argv) > 0:
 		spec.Argv = grant.Argv
 	case grant.Line != "":
-		spec.Argv, started.Shell = []string{user.Shell, "-c", grant.Line}, user.Shell
-	default: // a login shell has a dash in front of its name (login(1))
-		spec.Path, started.Shell = user.Shell, user.Shell
-		spec.Argv = []string{"-" + filepath.Base(user.Shell)}
-	}
-	if t := start.Terminal; t != nil {
-		spec.Terminal = &platform.Terminal{Rows: t.Size.Rows, Cols: t.Size.Cols, XPix: t.Size.XPix, YPix: t.Size.YPix, Modes: t.Modes, Variable: "SSH_TTY"}
+		started.Shell = user.Shell
+		spec.RunLine(user.Shell, grant.Line)
+	default:
+		started.Shell = user.Shell
+		spec.RunShell(user.Shell)
 	}
 
 	r.User, r.Request = user.Name, start.Request
@@ -141,7 +146,6 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if no != nil {
 		return nil, none, s.refuse(r, no)
 	}
-	var err error
 	if lost := start.OnLost; lost != frame.OnLostNone && !(lost == frame.OnLostDefault && grant.OnLost == policy.OnLostNone) {
 		if r.entry, err = s.spool.begin(spec.ID, s.cfg.Trees.Folder(spec.ID)); err != nil {
 			return nil, none, unable(err.Error() + ": tell its administrator")
@@ -225,7 +229,7 @@ func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
 	if err != nil {
 		return own, unable(fmt.Sprintf("it does not know its own user: %v", err))
 	}
-	if grant.User == "" || grant.User == own.Name {
+	if grant.User == "" || own.Is(grant.User) {
 		return own, nil
 	}
 	u, err := platform.LookupUser(grant.User)
@@ -233,8 +237,8 @@ func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
 	switch {
 	case err != nil && !errors.As(err, &unknown):
 		return u, unable(fmt.Sprintf("it cannot look up users: %v", err))
-	case err == nil && own.UID != 0:
-		err = errors.New("only a daemon that runs as root can run commands as others")
+	case err == nil && !own.MayBecomeOthers():
+		err = errors.New("only a daemon that runs as root can run commands as others, and none on Windows")
 	case err == nil:
 		err = u.MayLogin()
 	}

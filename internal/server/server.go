@@ -37,7 +37,7 @@ type Config struct {
 	HostKey   []byte          // PEM, as NewHostKey made it
 	Ring      *policy.Ring    // the keys; replaced by SetRing
 	AcceptEnv []string        // names and globs of variables any client may set
-	Path      string          // PATH of commands; empty: DefaultPath
+	Path      string          // PATH of commands; empty: the system's
 	Shell     string          // the shell of all users; empty: each one's own
 	Lang      string          // LANG of commands unless the client sends one; empty: none
 	Log       *logrus.Entry   // nil: nothing is logged
@@ -70,9 +70,6 @@ type Config struct {
 	// HandshakeTimeout bounds TLS and the proofs; 0: 10 s.
 	HandshakeTimeout time.Duration
 }
-
-// DefaultPath is PATH where the configuration names none.
-const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Server serves connections until Shutdown or Close.
 type Server struct {

@@ -7,6 +7,7 @@ import (
 
 	"rexec/internal/audit"
 	"rexec/internal/policy"
+	"rexec/platform"
 )
 
 // Reload takes from next what can change while the daemon runs: all but Names, HostKey, Trees, Memory, Params, SFTPServer, RunDir,
@@ -34,7 +35,7 @@ func (c Config) orDefault() Config {
 	set(&c.Sessions, DefaultSessions)
 	set(&c.SessionsPerKey, DefaultSessionsPerKey)
 	if c.Path == "" {
-		c.Path = DefaultPath
+		c.Path = platform.DefaultPath
 	}
 	return c
 }
