@@ -48,7 +48,7 @@ var table = []room{
 	{"internal/inventory", "hmacauth internal/nodeset internal/secretfile internal/sshconfig internal/strictoml", "names, files and tokens of hosts; does not dial"},
 
 	{"frame", "", "the bytes: it does not know what a frame is for"},
-	{"platform", "", "the kernel: it does not know the network"},
+	{"platform", "platform/text", "the kernel: it does not know the network, but what code page or locale a command gets, which text has names for"},
 	{"platform/text", "", "encodings: it does not know where text is shown"},
 	{"internal/localterm", "", "this process's terminal: it does not know the remote one"},
 	{"internal/forward", "", "copies between two connections it is given"},

@@ -93,7 +93,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if len(grant.Argv) == 0 && !grant.SFTP && user.ShellRefuses() {
 		return nil, none, cannot(fmt.Sprintf("the shell of user %q is %s, which runs nothing: have the daemon's administrator set shell in rexecd.toml, or use --argv", user.Name, user.Shell))
 	}
-	started := frame.Started{Session: r.ID[:], OS: runtime.GOOS, Encoding: "utf-8", Epoch: 1}
+	started := frame.Started{Session: r.ID[:], OS: runtime.GOOS, Epoch: 1}
 	dir := start.Cwd
 	if dir == "" {
 		dir = user.Home
@@ -169,7 +169,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 		r.endAfter(time.Until(grant.Until), fmt.Sprintf("key %q expired", r.Key))
 	}
 	s.started.Add(1)
-	started.Pid = int64(p.Pid())
+	started.Pid, started.Encoding = int64(p.Pid()), spec.Encoding()
 	started.Containment = containment(p.Containment())
 	s.log.WithFields(logrus.Fields{"remote": l.Remote.String(), "key": r.Key, "session": r.name(), "user": user.Name, "pid": p.Pid()}).Info("command started")
 	return process{p}, started, nil
