@@ -1,6 +1,7 @@
-// Package localterm is this process's own terminal: what it is and, for a secret, a line without echo.
+// Package localterm is this process's own terminal: raw and restored, its size and modes, what is typed and what is shown.
 //
-// It leaves the remote terminal to platform and session. Raw mode, size and escapes come with interactive commands.
+// It leaves the remote terminal to platform and session, and what an escape does to whoever carries it out. Escapes and
+// Screen know no terminal: they are a filter of bytes typed and a writer of bytes shown.
 package localterm
 
 import (
