@@ -18,11 +18,11 @@ func checkCommand(std stdio) *cobra.Command {
 		Short: "say whether a daemon could start with the files as they are",
 		Args:  noWords,
 		RunE: func(*cobra.Command, []string) error {
-			_, cfg, err := load(f, std.getenv)
+			conf, cfg, err := load(f, std.getenv)
 			if err != nil {
 				return err
 			}
-			for _, word := range advice(cfg) {
+			for _, word := range advice(conf, cfg) {
 				say(std.err, "rexecd: %s", word)
 			}
 			say(std.err, "rexecd: the files are good: %d keys", len(cfg.Ring.Keys()))

@@ -12,8 +12,15 @@ import (
 const descriptorsOfACommand = 10
 
 // advice is what an administrator should know of a daemon that can start all the same.
-func advice(cfg server.Config) []string {
+func advice(conf config, cfg server.Config) []string {
 	var all []string
+	for _, a := range conf.Listen {
+		if host, _, err := listenAddress(a); err == nil {
+			if err := known(host); err != nil {
+				all = append(all, "listen: "+err.Error())
+			}
+		}
+	}
 	if own, err := platform.CurrentUser(); err == nil && cfg.Shell == "" && own.ShellRefuses() {
 		all = append(all, fmt.Sprintf("the shell of user %q is %s, which runs nothing: set shell in rexecd.toml, or commands run only with --argv", own.Name, own.Shell))
 	}

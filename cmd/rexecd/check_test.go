@@ -36,6 +36,7 @@ var broken = []struct {
 	{conf, "names = [\"box\"]\nlisten = [\"127.0.0.1:0\"]\n", `rexecd.toml:2:1: "listen" address "127.0.0.1:0": the port must be 1 to 65535`},
 	{conf, "names = [\"box\"]\nlisten = [\"[::1]:7522\", \"[::1]\"]\n", `rexecd.toml:2:1: "listen" address "[::1]": must be HOST:PORT`},
 	{conf, "names = [\"box\"]\nlisten = [\"0.0.0.0\", \"0.0.0.0:7522\"]\n", `rexecd.toml:2:1: "listen" has 0.0.0.0:7522 twice`},
+	{conf, "names = [\"box\"]\nlisten = [\"0.0.0.0 :7522\"]\n", `rexecd.toml:2:1: "listen" address "0.0.0.0 :7522": "0.0.0.0 " is neither an address nor the name of a host`},
 	{conf, base + "advertise = \"box:99999\"\n", `rexecd.toml:3:1: "advertise" address "box:99999": the port must be 1 to 65535`},
 	{conf, base + "shell = \"sh\"\n", `rexecd.toml:3:1: "shell" must be a whole path`},
 	{conf, base + "path = \"\"\n", `rexecd.toml:3:1: "path" is empty: fill it or leave the line out`},

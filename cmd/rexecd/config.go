@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,6 +121,20 @@ func readConfig(path string) (config, error) {
 // defaultPort is where daemons listen and clients dial.
 const defaultPort = 7522
 
+// hostName is what a name server may know.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?$`)
+
+// known refuses a name that this machine cannot turn into an address to listen on.
+func known(host string) error {
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return nil
+	}
+	if _, err := net.LookupHost(host); err != nil {
+		return fmt.Errorf("this machine does not know an address of %q: give one of its own, such as 127.0.0.1, or :%d for all", host, defaultPort)
+	}
+	return nil
+}
+
 // listenAddress checks an address to listen on: host:port, host, or :port; an empty host is every address.
 func listenAddress(s string) (host string, port int, err error) {
 	host, p, err := net.SplitHostPort(s)
@@ -126,7 +142,10 @@ func listenAddress(s string) (host string, port int, err error) {
 		if strings.Contains(s, ":") && net.ParseIP(s) == nil {
 			return "", 0, fmt.Errorf("address %q: must be HOST:PORT", s)
 		}
-		return s, defaultPort, nil
+		host, p = s, strconv.Itoa(defaultPort)
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && !hostName.MatchString(host) {
+		return "", 0, fmt.Errorf("address %q: %q is neither an address nor the name of a host", s, host)
 	}
 	port, err = strconv.Atoi(p)
 	if err != nil || port < 1 || port > 65535 {

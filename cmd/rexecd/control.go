@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -24,15 +25,21 @@ type controlAnswer struct {
 	Status json.RawMessage `json:"status,omitempty"`
 }
 
-var errNoDaemon = errors.New("no daemon is running here")
+var errNoDaemon = errors.New("no daemon is running here: start it with rexecd serve, or name the folder of one that runs with --state DIR")
 
 // runningAlready says that another daemon has these files.
 func (p paths) runningAlready() error {
 	return fmt.Errorf("a daemon is running already with the files in %s: stop it first", p.data)
 }
 
+// mostAsking is how many may ask at the same time: one who is silent, stopped with ^Z perhaps, keeps nobody waiting.
+const mostAsking = 16
+
 // serveControl answers until l is closed.
 func serveControl(l net.Listener, do map[string]func() (any, error)) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	places := make(chan struct{}, mostAsking)
 	for {
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -42,25 +49,33 @@ func serveControl(l net.Listener, do map[string]func() (any, error)) {
 			time.Sleep(acceptPause)
 			continue
 		}
-		_ = c.SetDeadline(time.Now().Add(controlTime))
-		var a controlAnswer
-		word, err := bufio.NewReaderSize(c, 64).ReadString('\n')
-		handle := do[word[:max(len(word)-1, 0)]]
-		switch {
-		case err != nil:
-		case handle == nil:
-			a.Error = fmt.Sprintf("unknown request %q", word)
-		default:
-			said, err := handle()
-			if err != nil {
-				a.Error = err.Error()
-			} else if said != nil {
-				a.Status, _ = json.Marshal(said)
-			}
-		}
-		_ = json.NewEncoder(c).Encode(a)
-		_ = c.Close()
+		places <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-places }()
+			answerControl(c, do)
+		})
 	}
+}
+
+func answerControl(c net.Conn, do map[string]func() (any, error)) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(controlTime))
+	var a controlAnswer
+	word, err := bufio.NewReaderSize(c, 64).ReadString('\n')
+	handle := do[word[:max(len(word)-1, 0)]]
+	switch {
+	case err != nil:
+	case handle == nil:
+		a.Error = fmt.Sprintf("unknown request %q", word)
+	default:
+		said, err := handle()
+		if err != nil {
+			a.Error = err.Error()
+		} else if said != nil {
+			a.Status, _ = json.Marshal(said)
+		}
+	}
+	_ = json.NewEncoder(c).Encode(a)
 }
 
 // ask sends the running daemon a request.

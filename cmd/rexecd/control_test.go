@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -39,4 +40,49 @@ func TestTheControlSocketOutlivesAFailingAccept(t *testing.T) {
 	assert.ErrorContains(t, err, `unknown request "nonsense\n"`)
 	require.NoError(t, l.Close())
 	<-served
+}
+
+func TestWhoeverIsSilentAtTheControlSocketKeepsNobodyWaiting(t *testing.T) {
+	p := paths{data: t.TempDir()}
+	l, err := listenControl(p)
+	require.NoError(t, err)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		serveControl(l, map[string]func() (any, error){"status": func() (any, error) { return 7, nil }})
+	}()
+	var silent []net.Conn
+	for range mostAsking - 1 {
+		c, err := p.dialControl()
+		require.NoError(t, err)
+		silent = append(silent, c)
+	}
+	said, err := ask(p, "status")
+	require.NoError(t, err)
+	assert.Equal(t, "7", string(said))
+	for _, c := range silent {
+		_ = c.Close()
+	}
+	require.NoError(t, l.Close())
+	<-served
+}
+
+func TestOfDaemonsThatStartTogetherOneHasTheControlSocket(t *testing.T) {
+	p := paths{data: t.TempDir()}
+	listening := make(chan net.Listener, 20)
+	var starting sync.WaitGroup
+	for range cap(listening) {
+		starting.Go(func() {
+			if l, err := listenControl(p); err == nil {
+				listening <- l
+			}
+		})
+	}
+	starting.Wait()
+	require.Len(t, listening, 1)
+	l := <-listening
+	c, err := p.dialControl()
+	require.NoError(t, err, "and it is reached")
+	_ = c.Close()
+	require.NoError(t, l.Close())
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"rexec/internal/secretfile"
 )
 
 func (p paths) control() string { return filepath.Join(p.data, "control") }
@@ -20,6 +22,11 @@ func listenControl(p paths) (net.Listener, error) {
 	if len(path) > 100 { // unix(7): 108 bytes with what the system adds
 		return nil, fmt.Errorf("the path %s is too long for a socket: choose a shorter folder with --state DIR", path)
 	}
+	unlock, err := secretfile.Lock(path) // of two that start together, the second must not remove the first one's
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if c, err := net.Dial("unix", path); err == nil {
 		_ = c.Close()
 		return nil, p.runningAlready()

@@ -46,8 +46,12 @@ func initialize(f initFlags, std stdio) error {
 		return err
 	}
 	for _, file := range [...]string{p.config, p.ring, p.hostKey} {
-		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there already: this machine is set up; for another daemon say --state DIR", file)
+		_, err := os.Lstat(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil {
+			return fmt.Errorf("%s is there already: this machine is set up; for another token say rexecd key add ID, for another daemon --state DIR", file)
 		}
 	}
 	key := policy.Key{ID: firstKey, Secret: hmacauth.NewSecret()}
@@ -67,14 +71,17 @@ func initialize(f initFlags, std stdio) error {
 		return fmt.Errorf("%w: say --name NAME", err)
 	}
 	host, port, err := listenAddress(f.listen)
+	if err == nil {
+		err = known(host)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("option --listen: %w", err)
 	}
 	address := f.advertise
 	if address == "" {
 		address = advertised(host, port, f.name)
 	} else if _, _, err := listenAddress(address); err != nil {
-		return err
+		return fmt.Errorf("option --advertise: %w", err)
 	}
 
 	hostKey, err := server.NewHostKey(f.name)

@@ -55,6 +55,9 @@ func run(ctx context.Context, args []string, std stdio) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
+	if next := nextStep(err); next != "" {
+		err = fmt.Errorf("%w: %s", err, next)
+	}
 	for line := range strings.SplitSeq(err.Error(), "\n") { // a file may have several faults
 		fmt.Fprintf(std.err, "rexecd: %s\n", invoke.Line(line))
 	}

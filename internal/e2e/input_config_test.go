@@ -117,6 +117,9 @@ func TestInputInitRefusesWhatCannotBeServed(t *testing.T) {
 		{[]string{"--listen", "127.0.0.1:65536"}, "the port must be 1 to 65535"},
 		{[]string{"--listen", "127.0.0.1:ssh"}, "the port must be 1 to 65535"},
 		{[]string{"--listen", "a:b:c"}, "must be HOST:PORT"},
+		{[]string{"--listen", "WORD"}, `option --listen: this machine does not know an address of "WORD": give one of its own`},
+		{[]string{"--listen", "a b:7522"}, `"a b" is neither an address nor the name of a host`},
+		{[]string{"--advertise", "http://box"}, "option --advertise: .*the port must be 1 to 65535"},
 		{[]string{"--advertise", "h:0"}, "the port must be 1 to 65535"},
 		{[]string{"--name", "A B"}, "say --name NAME"},
 		{[]string{"--name", strings.Repeat("n", 65)}, "say --name NAME"},
@@ -127,7 +130,7 @@ func TestInputInitRefusesWhatCannotBeServed(t *testing.T) {
 		ours(t, p.run(p.command("rexecd", append([]string{"init", "--state", state}, c.args...)...), ""), 1, "^rexecd: .*"+c.says)
 		assert.NoFileExists(t, filepath.Join(state, "keyring.toml"))
 	}
-	ours(t, p.run(p.command("rexecd", "init", "--state", p.state), ""), 1, "^rexecd: .* is there already: this machine is set up; for another daemon say --state DIR", p.tokenText())
+	ours(t, p.run(p.command("rexecd", "init", "--state", p.state), ""), 1, "^rexecd: .* is there already: this machine is set up; for another token say rexecd key add ID, for another daemon --state DIR", p.tokenText())
 	assert.Equal(t, outcome{}, p.run(p.rexec("box", "true"), ""), "what was there is as it was")
 }
 
