@@ -49,12 +49,24 @@ func (inv *Inventory) SetPin(name string, pin []byte) error {
 // another, the host got a different one, that stays and the error is
 // ErrPinned.
 func (inv *Inventory) AddPin(name string, pin []byte) error {
-	return inv.changePins(func(pins map[string][]byte) error {
-		if old, ok := pins[name]; ok && !bytes.Equal(old, pin) {
-			return fmt.Errorf("host %.64q %w", name, ErrPinned)
+	return inv.AddPins(map[string][]byte{name: pin})
+}
+
+// AddPins is AddPin for many at once. Those that are in order are noted even
+// if others are not.
+func (inv *Inventory) AddPins(fresh map[string][]byte) error {
+	var failed []error
+	err := inv.changePins(func(pins map[string][]byte) error {
+		for _, name := range slices.Sorted(maps.Keys(fresh)) {
+			if old, ok := pins[name]; ok && !bytes.Equal(old, fresh[name]) {
+				failed = append(failed, fmt.Errorf("host %.64q %w", name, ErrPinned))
+			} else if err := setPin(pins, name, fresh[name]); err != nil {
+				failed = append(failed, err)
+			}
 		}
-		return setPin(pins, name, pin)
+		return nil
 	})
+	return errors.Join(append(failed, err)...)
 }
 
 func setPin(pins map[string][]byte, name string, pin []byte) error {

@@ -92,3 +92,15 @@ func TestBadPinsFileIsNotReplaced(t *testing.T) {
 	_, err = Open(inv.dir)
 	require.ErrorContains(t, err, pinsFile+":1:")
 }
+
+func TestPinsOfManyAreNotedAtOnceAndAConflictStopsNoOther(t *testing.T) {
+	inv := opened(t, "")
+	require.NoError(t, inv.AddPin("b", pinOf('1')))
+	err := inv.AddPins(map[string][]byte{"a": pinOf('2'), "b": pinOf('3'), "c": pinOf('4'), "d": {1}})
+	require.ErrorIs(t, err, ErrPinned)
+	require.ErrorContains(t, err, `"b"`)
+	require.ErrorContains(t, err, `pin of host "d" has 1 bytes`)
+	for name, pin := range map[string][]byte{"a": pinOf('2'), "b": pinOf('1'), "c": pinOf('4'), "d": nil} {
+		require.Equal(t, pin, inv.Pin(name), name)
+	}
+}
