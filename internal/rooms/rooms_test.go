@@ -29,10 +29,11 @@ type room struct {
 var table = []room{
 	{"cmd/rexecd", "internal/server internal/policy platform internal/audit hmacauth client internal/invoke internal/secretfile internal/sftpserver internal/strictoml",
 		"wires the daemon; try runs a command through the whole stack, so client and invoke too"},
-	{"cmd/rexec", "client internal/invoke internal/fleet internal/inventory internal/localterm internal/forward hmacauth internal/secretfile internal/sshopt internal/strictoml",
+	{"cmd/rexec", "client internal/invoke internal/fleet internal/inventory internal/nodeset internal/localterm internal/forward hmacauth internal/secretfile internal/sshopt internal/strictoml",
 		"flags and files of the client; it starts nothing here, so neither platform nor server"},
 
-	{"internal/fleet", "client internal/inventory platform/text", "many hosts are many clients; a connection's inside is not its business"},
+	{"internal/fleet", "client internal/invoke internal/nodeset platform/text frame session",
+		"many hosts are many clients; a connection's inside is not its business; what one host's end means is decided where that of a single one is"},
 	{"internal/invoke", "client internal/localterm platform/text frame hmacauth session", "stdio and exit code of one command, read off its verdict and errors; the connection is the client's"},
 
 	{"internal/server", "internal/link hmacauth session frame platform internal/policy internal/audit internal/forward",
