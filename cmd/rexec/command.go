@@ -65,6 +65,12 @@ func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdi
 	if line.PrintConfig {
 		return inv.printConfig()
 	}
+	if line.NodeSet {
+		return inv.runFleet(ctx)
+	}
+	if name := inv.opt.fleet.given; name != "" {
+		return inv.fail(fmt.Errorf("option --%s is for many hosts, and %q is one: see Many hosts in rexec help", name, line.Host))
+	}
 	if err := unbuilt(line, std, inv.trace); err != nil {
 		return inv.fail(err)
 	}
@@ -131,8 +137,6 @@ func unbuilt(line *sshopt.Line, std stdio, trace func(string, ...any)) error {
 		trace("%v", u)
 	}
 	switch {
-	case line.NodeSet:
-		return errors.New("node sets and groups are not built yet: name one host")
 	case line.Background:
 		return errors.New("option -f: going into the background is not built yet: leave it to your shell, with &")
 	case line.Terminal == sshopt.TerminalRequest || line.Terminal == sshopt.TerminalForce,

@@ -2,6 +2,7 @@ package main
 
 // helpText is rexec help. Options of ssh that change nothing here are accepted and not listed.
 const helpText = `rexec [options] [user@]HOST [COMMAND...]   run a command there; without COMMAND, a shell
+rexec [options] [user@]SET [COMMAND...]    the same on many: lab[01-40], a,b, @group, ! minus, & and; see Many hosts
 rexec host add NAME < TOKEN-FILE           know a host, by the token that rexecd init printed
 rexec host ls | rm NAME | trust NAME       list, forget, or pin the new certificate of a host
 rexec ssh ...                              the same command line exactly as ssh has it, for other programs
@@ -20,6 +21,24 @@ Options, before or after HOST, up to the first word of COMMAND:
   --config-dir DIR        the folder with hosts and keys (else REXEC_CONFIG_DIR, else ~/.config/rexec)
   --help --version
 
+Many hosts (stdin, unless it is a terminal, goes to all; at a terminal without COMMAND: each line typed runs on all):
+  --fanout N              so many at the same time (default 64)
+  --total-timeout TIME    end whatever still runs after TIME
+  --canary N              the first N hosts alone, the others only if all of these are ok
+  --fail-fast             begin with no further host once one is not ok
+  --retry-failed FILE     keep the hosts that are not ok there; if FILE is there, run only those in it
+  --fold                  hold output back and show what is the same once, others by how they differ
+  --json                  an object a line: start, line, end for each host, summary
+  --out DIR               raw output into DIR/HOST.out and DIR/HOST.err; shown only with --fold or --json
+  --linux LINE --windows LINE --darwin LINE   what hosts of that system run in place of COMMAND
+  --verbatim              leave %h (the host), %n (the last number in its name) and %% in COMMAND as they are
+  --become                run it as root through sudo; its password is asked for here, once
+  --max-code              exit with the largest code of a host, not with 1, if not all are ok
+  --dry-run               show what would run where
+  --confirm-above N       ask a person before more than N hosts (default 20; REXEC_CONFIRM_ABOVE)
+  --yes                   do not ask
+  ^C says which hosts still run; twice within a second ends all of it, there too.
+
 Exit code: the command's own; 128+n: ended by signal n; 124: timeout; 126, 127: could not be started, not found;
-253: its code does not fit; 254: refused by policy; 255: a failure of rexec's own.
+253: its code does not fit; 254: refused by policy; 255: a failure of rexec's own. Many hosts: 0 only if all are ok.
 `

@@ -11,7 +11,7 @@ import (
 
 // longOptions are those that ssh does not know.
 func longOptions() []sshopt.LongOption {
-	return []sshopt.LongOption{
+	return append(fleetOptionNames(), []sshopt.LongOption{
 		{Name: "timeout", Value: true},
 		{Name: "connect-timeout", Value: true},
 		{Name: "linger", Value: true},
@@ -22,7 +22,7 @@ func longOptions() []sshopt.LongOption {
 		{Name: "config-dir", Value: true},
 		{Name: "help", Alone: true},
 		{Name: "version", Alone: true},
-	}
+	}...)
 }
 
 // options are the values of the long options, checked.
@@ -35,6 +35,7 @@ type options struct {
 	argv           bool
 	statusJSON     string // empty: none
 	configDir      string // empty: not given
+	fleet          fleetOptions
 }
 
 func readOptions(line *sshopt.Line, std stdio) (o options, err error) {
@@ -63,6 +64,9 @@ func readOptions(line *sshopt.Line, std stdio) (o options, err error) {
 	given := false
 	if o.statusJSON, given = line.LongLast("status-json"); given && o.statusJSON == "" {
 		return o, fmt.Errorf("option --status-json: the name of the file is empty; give FILE or fd:N")
+	}
+	if o.fleet, err = readFleetOptions(line, std); err != nil {
+		return o, err
 	}
 	switch {
 	case o.argv && len(line.Command) == 0:
