@@ -43,7 +43,7 @@ func (m *many) askPassword(signals <-chan os.Signal) error {
 	if m.line.BatchMode {
 		return nil
 	}
-	tty, err := localterm.Open()
+	tty, err := localterm.Controlling()
 	if err != nil {
 		return nil
 	}

@@ -29,10 +29,6 @@ func (m *many) prompt(ctx context.Context) int {
 	if err := m.askPassword(signals); err != nil {
 		return m.fail(err)
 	}
-	tty, err := localterm.Remember(m.std.in)
-	if err != nil {
-		return m.fail(err)
-	}
 	set, err := names(m.Hosts)
 	if err != nil {
 		return m.fail(err)
@@ -46,7 +42,7 @@ func (m *many) prompt(ctx context.Context) int {
 	for {
 		t, by := m.readLine(editor, signals)
 		if by != nil {
-			tty()
+			editor.Restore()
 			m.Keep.Close()
 			dieOf(by)
 			return invoke.ExitCode(&invoke.Interrupted{Signal: by}, false)

@@ -12,11 +12,10 @@ import (
 
 // Width is how many columns a terminal has; 80 if it does not say.
 func Width(f *os.File) int {
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 1 {
-		return 80
+	if s, ok := size(f); ok {
+		return int(s.Cols)
 	}
-	return columns
+	return 80
 }
 
 // Remember gives a function that puts the terminal back into the state it is in now.
@@ -31,18 +30,18 @@ func Remember(f *os.File) (restore func(), err error) {
 // Editor reads lines that can be edited and that it remembers. The terminal is in raw mode only while it reads, so that
 // what runs between two lines has an ordinary one.
 type Editor struct {
-	in, out *os.File
-	term    *term.Terminal
-	lines   history
+	tty   *Terminal
+	term  *term.Terminal
+	lines history
 }
 
-// NewEditor reads from the terminal in and writes to the terminal out. Nothing is shown yet.
+// NewEditor reads from the terminal in and writes to the terminal out; both must be one. Nothing is shown yet.
 func NewEditor(in, out *os.File, prompt string) *Editor {
-	e := &Editor{in: in, out: out}
+	e := &Editor{tty: Open(in, out)}
 	e.term = term.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{&keys{r: in}, out}, prompt)
+	}{&editorKeys{r: e.tty.Keys()}, out}, prompt)
 	e.term.History = &e.lines
 	e.term.AutoCompleteCallback = e.complete
 	return e
@@ -50,13 +49,12 @@ func NewEditor(in, out *os.File, prompt string) *Editor {
 
 // ReadLine gives the next line without its end; io.EOF after ^D. ^C takes back what was typed.
 func (e *Editor) ReadLine() (string, error) {
-	before, err := term.MakeRaw(int(e.in.Fd()))
-	if err != nil {
-		return "", fmt.Errorf("put the terminal into raw mode: %w", err)
+	if err := e.tty.Raw(); err != nil {
+		return "", err
 	}
-	defer func() { _ = term.Restore(int(e.in.Fd()), before) }()
-	if columns, rows, err := term.GetSize(int(e.out.Fd())); err == nil {
-		_ = e.term.SetSize(columns, rows)
+	defer e.tty.Restore()
+	if size := e.tty.Size(); size.Cols > 0 {
+		_ = e.term.SetSize(int(size.Cols), int(size.Rows))
 	}
 	line, err := e.term.ReadLine()
 	if errors.Is(err, term.ErrPasteIndicator) {
@@ -100,13 +98,16 @@ func (h *history) Len() int { return len(*h) }
 // At gives the newest first.
 func (h *history) At(i int) string { return (*h)[len(*h)-1-i] }
 
-// keys are what is typed, where ^C is not the end of input, as term.Terminal has it, but: to the line's end and clear.
-type keys struct {
+// Restore is for whoever ends this process while a line is read.
+func (e *Editor) Restore() { e.tty.Restore() }
+
+// editorKeys are what is typed, where ^C is not the end of input, as term.Terminal has it, but: to the line's end and clear.
+type editorKeys struct {
 	r    io.Reader
 	rest []byte
 }
 
-func (k *keys) Read(p []byte) (int, error) {
+func (k *editorKeys) Read(p []byte) (int, error) {
 	if len(k.rest) == 0 {
 		b := make([]byte, 256)
 		n, err := k.r.Read(b)
