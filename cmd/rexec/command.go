@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/user"
 	"slices"
 	"time"
 
@@ -18,10 +19,11 @@ import (
 
 // invocation is one command line while it is carried out.
 type invocation struct {
-	std    stdio
-	line   *sshopt.Line
-	opt    options
-	report invoke.Options
+	std      stdio
+	line     *sshopt.Line
+	opt      options
+	report   invoke.Options
+	defaults defaults
 }
 
 // runCommand is rexec [options] [user@]HOST [COMMAND...].
@@ -61,6 +63,9 @@ func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdi
 		}
 		defer f.Close()
 		inv.report.Status = f
+	}
+	if err := inv.settle(); err != nil {
+		return inv.fail(err)
 	}
 	if line.PrintConfig {
 		return inv.printConfig()
@@ -104,19 +109,28 @@ func (inv *invocation) alone(line *sshopt.Line) (code int, done bool) {
 // printConfig is -G: what other programs ask to find out whether this behaves like ssh.
 func (inv *invocation) printConfig() int {
 	line := inv.line
-	user, host, port := line.User, line.Host, inventory.DefaultPort
+	name, host := line.User, line.Host
+	bare := inventory.Host{Name: line.Host, Address: line.Host}
+	inv.defaults.fill(&bare)
+	_, port, err := bare.Endpoint()
+	if err != nil {
+		port = inventory.DefaultPort
+	}
 	if hosts, err := openInventory(inv.opt.configDir, inv.std, inv.trace); err == nil {
 		if entry, err := hosts.Find(line.Host); err == nil {
+			inv.defaults.fill(&entry)
 			if h, p, err := entry.Endpoint(); err == nil {
 				host, port = h, p
 			}
-			if user == "" {
-				user = entry.User
+			if name == "" {
+				name = entry.User
 			}
 		}
 	}
-	if user == "" {
-		user = inv.std.getenv("USER")
+	for _, other := range []string{bare.User, inv.std.getenv("USER"), inv.std.getenv("LOGNAME"), accountName()} {
+		if name == "" {
+			name = other
+		}
 	}
 	if line.HostName != "" {
 		host = line.HostName
@@ -124,8 +138,17 @@ func (inv *invocation) printConfig() int {
 	if line.Port != 0 {
 		port = line.Port
 	}
-	fmt.Fprintf(inv.std.out, "host %s\nuser %s\nhostname %s\nport %d\n", line.Host, user, host, port)
+	fmt.Fprintf(inv.std.out, "host %s\nuser %s\nhostname %s\nport %d\n", line.Host, name, host, port)
 	return 0
+}
+
+// accountName is this process's user's; empty: it has none.
+func accountName() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
 }
 
 // unbuilt refuses what the line asks for and nothing here does.

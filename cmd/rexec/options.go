@@ -92,17 +92,26 @@ func duration(line *sshopt.Line, name string) (time.Duration, error) {
 
 func linger(line *sshopt.Line) (time.Duration, error) {
 	text, given := line.LongLast("linger")
-	switch {
-	case !given:
+	if !given {
 		return 0, nil
-	case text == "forever":
+	}
+	d, err := parseLinger(text)
+	if err != nil {
+		return 0, fmt.Errorf("option --linger: %w", err)
+	}
+	return d, nil
+}
+
+func parseLinger(text string) (time.Duration, error) {
+	switch text {
+	case "forever":
 		return client.LingerForever, nil
-	case text == "0":
+	case "0":
 		return client.LingerNone, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return 0, fmt.Errorf("option --linger: %q is no length of time; write it as 2s, 500ms, 0 or forever", text)
+		return 0, fmt.Errorf("%q is no length of time; write it as 2s, 500ms, 0 or forever", text)
 	}
 	return max(d, client.LingerNone), nil
 }

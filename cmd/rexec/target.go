@@ -23,9 +23,8 @@ type target struct {
 	cfg   client.Config
 }
 
-// openInventory opens the client's folder: --config-dir, else REXEC_CONFIG_DIR, else the user's. trace is told what of
-// ~/.ssh/config is passed over, if that is read.
-func openInventory(flag string, std stdio, trace func(string, ...any)) (*inventory.Inventory, error) {
+// configDir is the client's folder: --config-dir, else REXEC_CONFIG_DIR, else the user's.
+func configDir(flag string, std stdio) (string, error) {
 	dir := flag
 	if dir == "" {
 		dir = std.getenv("REXEC_CONFIG_DIR")
@@ -34,7 +33,17 @@ func openInventory(flag string, std stdio, trace func(string, ...any)) (*invento
 		dir = inventory.DefaultDir(std.getenv, std.home)
 	}
 	if dir == "" {
-		return nil, errors.New("HOME is not set: say where the hosts are kept with --config-dir DIR")
+		return "", errors.New("HOME is not set: say where the hosts are kept with --config-dir DIR")
+	}
+	return dir, nil
+}
+
+// openInventory opens the client's folder. trace is told what of
+// ~/.ssh/config is passed over, if that is read.
+func openInventory(flag string, std stdio, trace func(string, ...any)) (*inventory.Inventory, error) {
+	dir, err := configDir(flag, std)
+	if err != nil {
+		return nil, err
 	}
 	inv, err := inventory.Open(dir)
 	if err == nil && std.home != "" {
@@ -75,6 +84,7 @@ func (inv *invocation) target() (target, error) {
 			entry.Address = tok.Address
 		}
 	}
+	inv.defaults.fill(&entry)
 	t, err := locate(entry, tok, line)
 	if err != nil {
 		return target{}, err

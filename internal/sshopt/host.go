@@ -131,8 +131,8 @@ func checkHost(host string, nodeSet bool) error {
 	return nil
 }
 
-// checkUser is ssh's ssh_valid_ruser: user names end up in other people's scripts.
-func checkUser(user string) error {
+// CheckUser is ssh's ssh_valid_ruser: user names end up in other people's scripts.
+func CheckUser(user string) error {
 	switch {
 	case user == "":
 		return errors.New("the name of the user is empty")

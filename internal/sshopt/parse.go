@@ -92,7 +92,7 @@ func (st *settings) settle() error {
 		l.Forwards = nil
 	}
 	if st.user.set {
-		if err := checkUser(l.User); err != nil {
+		if err := CheckUser(l.User); err != nil {
 			return err
 		}
 	}
