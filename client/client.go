@@ -79,10 +79,16 @@ func New(cfg Config) *Client { return &Client{cfg: cfg} }
 // one round trip earlier with New.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	c := New(cfg)
-	if _, err := c.connect(ctx, nil); err != nil {
+	if err := c.Connect(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Connect connects now, unless that was done.
+func (c *Client) Connect(ctx context.Context) error {
+	_, err := c.connect(ctx, nil)
+	return err
 }
 
 // Close ends the connection and with it whatever still runs on it. It waits until what was said is written.

@@ -73,3 +73,27 @@ func (e *LocalError) Error() string { return e.Err.Error() }
 
 // Unwrap gives the cause.
 func (e *LocalError) Unwrap() error { return e.Err }
+
+// UnreachableError says that the daemon could not connect to where Forward was to lead.
+type UnreachableError struct {
+	Address string
+	Reason  string // the daemon's words
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("the daemon cannot connect to %s: %s", e.Address, e.Reason)
+}
+
+// BrokenError says that a connection made by Forward ended before all had come.
+type BrokenError struct {
+	Address string
+	Reason  string // in the daemon's words if they are known
+	Err     error
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("the connection to %s broke: %s", e.Address, e.Reason)
+}
+
+// Unwrap gives the cause.
+func (e *BrokenError) Unwrap() error { return e.Err }

@@ -154,7 +154,7 @@ func reparseError[M any](parse func([]byte) (M, error)) func([]byte) error {
 
 // A field of a type that shape.go does not know is a bug of this package, and loud.
 func TestShapeKnowsTheTypesOfAllFields(t *testing.T) {
-	for _, m := range []message{Start{}, Started{}, Attach{}, Verdict{}, Dial{}} {
+	for _, m := range []message{Start{}, Started{}, Attach{}, Verdict{}, Dial{}, Connected{}} {
 		require.Len(t, fieldsOf(reflect.TypeOf(m)), reflect.TypeOf(m).NumField(), "a field of %T has no key", m)
 	}
 	require.PanicsWithValue(t, "frame: no message has a field of type float64", func() {

@@ -95,6 +95,7 @@ func TestAppendKeepsWhatStandsBefore(t *testing.T) {
 		"verdict": Verdict{}.Append([]byte("x")),
 		"attach":  Attach{}.Append([]byte("x")),
 		"dial":    Dial{}.Append([]byte("x")),
+		"reached": Connected{}.Append([]byte("x")),
 	} {
 		require.Equal(t, byte('x'), got[0], name)
 		require.Greater(t, len(got), 1, name)

@@ -28,3 +28,23 @@ func (d Dial) Validate() error {
 	}
 	return nil
 }
+
+// Connected is STARTED on a stream of kind tcp: the daemon reached the address.
+type Connected struct {
+	Session []byte `cbor:"1,keyasint"`           // 16 bytes, names the connection in the audit log
+	Address string `cbor:"2,keyasint,omitempty"` // what was reached, as the daemon's system writes it
+}
+
+// Append writes c's payload behind dst.
+func (c Connected) Append(dst []byte) []byte { return append(dst, marshal(c)...) }
+
+// ParseConnected reads STARTED's payload of a tcp stream.
+func ParseConnected(p []byte) (Connected, error) { return unmarshal[Connected]("connected", p) }
+
+// Validate refuses a session id of a length other than 16.
+func (c Connected) Validate() error {
+	if len(c.Session) != 16 {
+		return fmt.Errorf("connected: a session id of %d bytes, must be 16", len(c.Session))
+	}
+	return nil
+}

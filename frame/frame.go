@@ -48,7 +48,7 @@ const (
 	TypeStop   Type = 0x23 // lanes 1..3: empty
 
 	TypeStart      Type = 0x30 // CBOR, Start (kind exec) or Dial (kind tcp)
-	TypeStarted    Type = 0x31 // CBOR, Started
+	TypeStarted    Type = 0x31 // CBOR, Started or (kind tcp) Connected
 	TypeVerdict    Type = 0x32 // CBOR, Verdict
 	TypeVerdictAck Type = 0x33 // empty
 	TypeResize     Type = 0x34 // u16 rows | u16 cols | u16 xpix | u16 ypix

@@ -58,6 +58,9 @@ func FuzzVerdict(f *testing.F) {
 }
 
 func FuzzDial(f *testing.F)   { fuzz(f, ParseDial, goldenDial, duplicate, indefinite, skipped) }
+func FuzzConnected(f *testing.F) {
+	fuzz(f, ParseConnected, goldenConnected, "a1 01 50 000102030405060708090a0b0c0d0e0f", duplicate, indefinite, skipped)
+}
 func FuzzOpen(f *testing.F)   { fuzz(f, ParseOpen, goldenOpen, "00", "ff") }
 func FuzzAccept(f *testing.F) { fuzz(f, ParseAccept, goldenAccept, "00") }
 func FuzzEnding(f *testing.F) { fuzz(f, ParseEnding, goldenEnding, "0000", "00", "ffff ff") }

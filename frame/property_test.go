@@ -167,6 +167,9 @@ func TestMessagesRoundTrip(t *testing.T) {
 				Origin:  drawWord(t, "origin"),
 			}
 		}, ParseDial),
+		"STARTED tcp": returns(func(t *rapid.T) Connected {
+			return Connected{Session: rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "session"), Address: drawWord(t, "address")}
+		}, ParseConnected),
 		"OPEN": returns(func(t *rapid.T) Open {
 			n := func(label string) uint64 { return rapid.Uint64Range(0, MaxCredit).Draw(t, label) }
 			return Open{Kind: rapid.StringMatching(`[a-z0-9._@-]{1,32}`).Draw(t, "kind"), Credit: [2]uint64{n("a"), n("b")}}

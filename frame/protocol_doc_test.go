@@ -218,7 +218,7 @@ func TestProtocolDocHasEveryCBORKey(t *testing.T) {
 	d := readDocument(t)
 	for heading, m := range map[string]any{
 		"START": Start{}, "Terminal": Terminal{}, "System": System{}, "Size": Size{}, "STARTED": Started{}, "VERDICT": Verdict{},
-		"ATTACH": Attach{}, "START of kind tcp": Dial{},
+		"ATTACH": Attach{}, "START of kind tcp": Dial{}, "STARTED of kind tcp": Connected{},
 	} {
 		var want [][]string
 		for f := range reflect.TypeOf(m).Fields() {
@@ -382,7 +382,7 @@ func TestProtocolDocShowsTheGoldenBytes(t *testing.T) {
 	var golden []string
 	for _, g := range []string{
 		goldenOpen, goldenAccept, goldenEnding, goldenCredit, goldenEOF, goldenAway, goldenResize, goldenSignal, goldenCancel,
-		goldenStart, goldenShell, goldenSubsystem, goldenSystems, goldenStarted, goldenVerdict, goldenExited, goldenAttach, goldenDial,
+		goldenStart, goldenShell, goldenSubsystem, goldenSystems, goldenStarted, goldenVerdict, goldenExited, goldenAttach, goldenDial, goldenConnected,
 	} {
 		golden = append(golden, hex.EncodeToString(unhex(t, g)))
 	}

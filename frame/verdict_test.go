@@ -105,3 +105,14 @@ func TestDialRefusesNetworksAndAddresses(t *testing.T) {
 	}
 	require.NoError(t, Dial{Network: "unix", Address: "/run/x"}.Validate())
 }
+
+const goldenConnected = `a2 01 50 000102030405060708090a0b0c0d0e0f 02 4c 3132372e302e302e313a3232`
+
+func TestConnectedHasItsLayout(t *testing.T) {
+	want := Connected{Session: unhex(t, "000102030405060708090a0b0c0d0e0f"), Address: "127.0.0.1:22"}
+	require.Equal(t, unhex(t, goldenConnected), want.Append(nil))
+	got, err := ParseConnected(unhex(t, goldenConnected))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	requireRefused(t, Connected{Session: []byte("short")}, ParseConnected, "connected: a session id of 5 bytes, must be 16")
+}

@@ -197,10 +197,19 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	t.cfg.Trace = inv.trace
 	signals, restore := catchSignals()
 	defer restore()
-	if line.NoCommand {
-		return inv.stay(ctx, t.cfg, signals)
-	}
 	c := client.New(t.cfg)
+	defer closeSoon(c)
+	if line.Stdio != nil {
+		return inv.forwardStdio(ctx, c, signals)
+	}
+	stop, err := inv.forwards(ctx, c)
+	defer stop()
+	if err != nil {
+		return inv.fail(err)
+	}
+	if line.NoCommand {
+		return inv.stay(ctx, c, signals)
+	}
 	opt := inv.report
 	opt.Stdout, opt.Signals = inv.std.out, signals
 	if inv.opt.statusJSON != "fd:1" { // the status comes after all else
@@ -210,8 +219,8 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 		opt.Stdin = inv.std.in
 	}
 	code, die := invoke.Run(ctx, func(ctx context.Context) *client.Cmd { return inv.command(ctx, c, t) }, opt)
-	closeSoon(c)
 	if die != nil {
+		closeSoon(c)
 		dieOf(die)
 	}
 	return code
@@ -238,44 +247,6 @@ func (inv *invocation) command(ctx context.Context, c *client.Client, t target) 
 		cmd.Linger = client.LingerForever
 	}
 	return cmd
-}
-
-// stay is -N without forwardings: a connection until a signal ends it.
-func (inv *invocation) stay(ctx context.Context, cfg client.Config, signals <-chan os.Signal) int {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	dialled := make(chan error, 1)
-	var c *client.Client
-	go func() {
-		var err error
-		c, err = client.Dial(ctx, cfg)
-		dialled <- err
-	}()
-	var s os.Signal
-	select {
-	case err := <-dialled:
-		if err != nil {
-			return inv.fail(err)
-		}
-		lost := make(chan error, 1)
-		go func() { lost <- c.Wait() }()
-		select {
-		case s = <-signals:
-		case err := <-lost:
-			return inv.fail(err)
-		}
-	case s = <-signals:
-		cancel()
-		if err := <-dialled; err != nil {
-			c = nil
-		}
-	}
-	if c != nil {
-		closeSoon(c)
-	}
-	code := invoke.Fail(&invoke.Interrupted{Signal: s}, inv.report)
-	dieOf(s)
-	return code
 }
 
 // closeTime bounds the goodbye to a peer that takes nothing any more.

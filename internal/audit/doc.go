@@ -20,6 +20,8 @@
 //	env        names of the variables the client sent, never their values
 //	terminal   {"term", "rows", "cols"}; none: pipes
 //	request    the client's id of its request, hexadecimal
+//	address    where a connection is forwarded to
+//	origin     what the client says it is for
 //	kind, code, signal, in, out, err, survivors, wall_us    how it ended; in, out, err are bytes, wall_us microseconds
 //	names, added, removed, changed    of the daemon, and of keys
 //	rule       the limit that refused

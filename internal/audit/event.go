@@ -20,6 +20,10 @@ const (
 	CommandRefused    Event = "command.refused"      // by the key's limits; needs Command
 	StartFailed       Event = "command.start_failed" // accepted or not, nothing ran; needs Command
 	CommandEnded      Event = "command.ended"        // needs End
+	ForwardAccepted   Event = "forward.accepted"     // before the daemon connects; needs Forward
+	ForwardRefused    Event = "forward.refused"      // by the key's limits; needs Forward
+	ForwardFailed     Event = "forward.failed"       // the address could not be reached; needs Forward
+	ForwardEnded      Event = "forward.ended"        // needs End
 )
 
 // Record is one event. Empty strings, nil and 0 are left out of the line unless said otherwise.
@@ -36,6 +40,13 @@ type Record struct {
 	Command *Command
 	End     *End
 	Keys    *Keys
+	Forward *Forward
+}
+
+// Forward is a connection that the daemon makes for a client.
+type Forward struct {
+	Address string // as it was asked for
+	Origin  string // what the client says it is for
 }
 
 // Command is what runs, or was to run. With Argv, Line and Subsystem empty it is a login shell.
@@ -72,11 +83,13 @@ type Keys struct{ Added, Removed, Changed []string }
 
 // check refuses what is not of the list, and details that belong to another event or are missing.
 func (r Record) check() error {
-	var command, end, keys bool
+	var command, end, keys, forward bool
 	switch r.Event {
 	case CommandAccepted, CommandRefused, StartFailed:
 		command = true
-	case CommandEnded:
+	case ForwardAccepted, ForwardRefused, ForwardFailed:
+		forward = true
+	case CommandEnded, ForwardEnded:
 		end = true
 	case KeysChanged:
 		keys = true
@@ -84,7 +97,8 @@ func (r Record) check() error {
 	default:
 		return fmt.Errorf("unknown event %q", r.Event)
 	}
-	if command != (r.Command != nil) || end != (r.End != nil) || keys != (r.Keys != nil) {
+	if command != (r.Command != nil) || end != (r.End != nil) || keys != (r.Keys != nil) ||
+		forward != (r.Forward != nil) {
 		return fmt.Errorf("event %q with the details of another", r.Event)
 	}
 	return nil

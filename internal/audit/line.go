@@ -38,6 +38,10 @@ func fields(r Record) []byte {
 	if c := r.Command; c != nil {
 		w.command(c)
 	}
+	if f := r.Forward; f != nil {
+		w.text("address", f.Address, maxValue)
+		w.text("origin", f.Origin, maxValue)
+	}
 	if e := r.End; e != nil {
 		w.text("kind", e.Kind, maxValue)
 		w.name("code")

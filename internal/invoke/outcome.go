@@ -42,6 +42,8 @@ func (o outcome) class() string {
 		return "refused"
 	case errors.As(o.err, &unknown):
 		return "unknown"
+	case errors.As(o.err, new(*client.UnreachableError)):
+		return "connect"
 	case errors.As(o.err, &connect):
 		if connect.Refused || connect.PinChanged || errors.Is(o.err, hmacauth.ErrBadProof) {
 			return "authentication"

@@ -91,6 +91,8 @@ func (r *record) about(event audit.Event, l *link.Link) audit.Record {
 	return audit.Record{Event: event, Session: r.name(), Key: r.Key, Remote: l.Remote.String(), User: r.User}
 }
 
+const unrecorded = "cannot write the audit log, and this daemon does nothing that it cannot record: tell its administrator"
+
 // accept writes what runs as whom and where, before it does. It is the last thing before the start; a Failure is strict's.
 func (s *Server) accept(l *link.Link, r *record, start frame.Start, grant policy.Grant, dir string) *session.Failure {
 	c := asked(start)
@@ -105,7 +107,7 @@ func (s *Server) accept(l *link.Link, r *record, start frame.Start, grant policy
 	n.Command = c
 	r.accepted = true
 	if s.note(n) != nil {
-		return unable("cannot write the audit log, and this daemon runs nothing that it cannot record: tell its administrator")
+		return unable(unrecorded)
 	}
 	return nil
 }

@@ -113,6 +113,8 @@ func (s *Server) serveStream(l *link.Link, st *link.Stream) {
 	switch st.Kind() {
 	case frame.KindExec:
 		s.exec(l, st)
+	case frame.KindTCP:
+		s.forward(l, st)
 	default:
 		st.Reset(frame.CodeUnknownKind, "")
 	}

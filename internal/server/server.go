@@ -362,9 +362,9 @@ func (s *Server) stopListening() []*link.Link {
 
 func notServed(kind string) *frame.StreamError {
 	switch kind {
-	case frame.KindExec:
+	case frame.KindExec, frame.KindTCP:
 		return nil
-	case frame.KindTCP, frame.KindListen:
+	case frame.KindListen:
 		return &frame.StreamError{Code: frame.CodeNotSupported, Text: fmt.Sprintf("streams of kind %q are not supported", kind)}
 	}
 	return &frame.StreamError{Code: frame.CodeUnknownKind, Text: fmt.Sprintf("unknown kind %q", kind)}

@@ -32,6 +32,7 @@ var keywords = map[string]Class{
 	"bindinterface":           Acts,
 	"clearallforwardings":     Acts,
 	"connecttimeout":          Acts,
+	"dynamicforward":          Acts,
 	"escapechar":              Acts,
 	"exitonforwardfailure":    Acts,
 	"forkafterauthentication": Acts,
@@ -39,6 +40,7 @@ var keywords = map[string]Class{
 	"identityfile":            Acts,
 	"identityfile2":           Acts, // older name
 	"ignoreunknown":           Acts,
+	"localforward":            Acts,
 	"loglevel":                Acts,
 	"remotecommand":           Acts,
 	"requesttty":              Acts,
@@ -49,11 +51,9 @@ var keywords = map[string]Class{
 	"setenv":                  Acts,
 	"stdinnull":               Acts,
 
-	"dynamicforward":     Refused,
 	"forwardagent":       Refused,
 	"forwardx11":         Refused,
 	"localcommand":       Refused, // with permitlocalcommand
-	"localforward":       Refused,
 	"permitlocalcommand": Refused, // with localcommand
 	"permitremoteopen":   Refused, // a limit that is not kept must not look kept
 	"proxycommand":       Refused,

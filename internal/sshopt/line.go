@@ -99,6 +99,7 @@ type Line struct {
 	SetEnv  []string // NAME=VALUE; the first SetEnv only, of equal names the first
 
 	Forwards             []Forward // -L -R -D in order; none under ClearAllForwardings
+	Listens              []Listen  // -L and -D of them, read
 	GatewayPorts         bool      // -g
 	ExitOnForwardFailure bool
 

@@ -99,6 +99,9 @@ func (st *settings) settle() error {
 	if err := st.settleHostName(); err != nil {
 		return err
 	}
+	if err := st.settleForwards(); err != nil {
+		return err
+	}
 	if err := st.settleCommand(); err != nil {
 		return err
 	}

@@ -35,10 +35,12 @@ func (st *settings) listUnbuilt() []Unbuilt {
 		}
 	}
 	for _, f := range st.line.Forwards {
-		fatal(named{f.from, f.Spec}, "forwarding of ports is not built yet")
+		if f.Kind == ForwardRemote {
+			fatal(named{f.from, f.Spec}, "listening on the other side is not built yet")
+		}
 	}
-	if w := st.line.Stdio; w != nil {
-		fatal(named{from: "-W"}, "forwarding of stdin and stdout is not built yet")
+	if w := st.line.Stdio; w != nil && w.Path != "" {
+		fatal(named{"-W", w.Path}, errSocketPath.Error())
 	}
 	fatal(st.jump.v, "hops over other hosts are not built yet")
 	fatal(st.proxyCommand.v, "connecting through another program is not built yet")
