@@ -42,6 +42,11 @@ type Config struct {
 	Ping           time.Duration // silence after which the daemon is asked for a sign of life; 0: as the daemon says
 	PingCount      int           // unanswered times Ping until the connection is given up; 0: as the daemon says
 
+	// Guard is deferred by every goroutine that this package starts, for a program that has something to put right when
+	// one panics, such as its terminal. It is called at every such goroutine's end, and must call recover itself. nil:
+	// nothing.
+	Guard func()
+
 	// Dial makes the connection below TLS; nil: TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Trace is told the steps of a connection in a few words; nil: nobody.
@@ -105,9 +110,7 @@ func (c *Client) Close() error {
 
 // Wait returns when the connection has ended: nil after Close, or where there never was one, else why.
 func (c *Client) Wait() error {
-	c.mu.Lock()
-	l := c.link
-	c.mu.Unlock()
+	l := c.connected()
 	if l == nil {
 		return nil
 	}
@@ -116,12 +119,65 @@ func (c *Client) Wait() error {
 
 // RTT is the round trip last measured; 0: not connected.
 func (c *Client) RTT() time.Duration {
+	if l := c.connected(); l != nil {
+		return l.RTT()
+	}
+	return 0
+}
+
+// Ping measures a round trip.
+func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
+	l := c.connected()
+	if l == nil {
+		return 0, &ConnectError{Address: c.cfg.Address, Err: net.ErrClosed}
+	}
+	return l.Ping(ctx)
+}
+
+// Silence is how long nothing has come from the daemon, which is asked for a sign of life after Config.Ping, and with a
+// terminal after 5 s; 0: not connected.
+func (c *Client) Silence() time.Duration {
+	if l := c.connected(); l != nil {
+		return l.Silence()
+	}
+	return 0
+}
+
+// Remote is the daemon's address; nil: not connected.
+func (c *Client) Remote() net.Addr {
+	if l := c.connected(); l != nil {
+		return l.Remote
+	}
+	return nil
+}
+
+// Away says that this process is about to be suspended for up to d: the daemon does not take its silence for a lost
+// connection. It returns when that is on the wire, at the latest after a second. Nothing should be sent behind it.
+func (c *Client) Away(d time.Duration) {
+	l := c.connected()
+	if l == nil {
+		return
+	}
+	soon := time.NewTimer(time.Second)
+	defer soon.Stop()
+	select {
+	case <-l.Away(d):
+	case <-l.Context().Done():
+	case <-soon.C:
+	}
+}
+
+// Resume says that this process was suspended, and is no more: silence counts from now, and the daemon hears of it.
+func (c *Client) Resume() {
+	if l := c.connected(); l != nil {
+		l.Resume()
+	}
+}
+
+func (c *Client) connected() *link.Link {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.link == nil {
-		return 0
-	}
-	return c.link.RTT()
+	return c.link
 }
 
 // connect gives the link and makes it if there is none. first opens the first stream; it rides with the proofs where the
@@ -161,11 +217,13 @@ func (c *Client) dial(ctx context.Context, first func(*link.Conn) error) (*link.
 	l, err := link.Client(ctx, nc, link.ClientConfig{
 		Credentials: hmacauth.Credentials{KeyID: cfg.KeyID, ServerID: cfg.ServerID, Secret: cfg.Secret},
 		Pin:         cfg.Pin, Timeout: timeout, Ping: cfg.Ping, PingCount: cfg.PingCount, First: first,
+		Guard: cfg.Guard,
 	})
 	if err != nil {
 		return nil, c.linkError(err)
 	}
-	trace("%s proved that it holds key %q and is %q, after %v", nc.RemoteAddr(), cfg.KeyID, cfg.ServerID, since(began))
+	trace("%s proved that it holds key %q and is %q, after %v; a round trip takes %v", nc.RemoteAddr(), cfg.KeyID, cfg.ServerID,
+		since(began), l.RTT().Round(10*time.Microsecond))
 	if cfg.Pin == nil && cfg.Pinned != nil {
 		cfg.Pinned(l.Pin)
 	}
@@ -221,9 +279,7 @@ func (c *Client) linkError(err error) error {
 
 // gone gives the daemon's GOAWAY where it was a refusal by policy.
 func (c *Client) gone() *RefusedError {
-	c.mu.Lock()
-	l := c.link
-	c.mu.Unlock()
+	l := c.connected()
 	if l == nil {
 		return nil
 	}

@@ -116,7 +116,7 @@ func (cmd *Cmd) Start() error {
 		if err != nil {
 			return err
 		}
-		cmd.run, err = session.Start(cmd.ctx, st, s, session.IO{Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr})
+		cmd.run, err = session.Start(cmd.ctx, st, s, session.IO{Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr, Guard: c.cfg.Guard})
 		if err != nil {
 			st.Reset(frame.CodeCanceled, "")
 		}
@@ -132,10 +132,7 @@ func (cmd *Cmd) Start() error {
 	if made {
 		return nil
 	}
-	c.mu.Lock()
-	l := c.link
-	c.mu.Unlock()
-	if err := begin(l.Conn); err != nil {
+	if err := begin(c.connected().Conn); err != nil {
 		return cmd.meaning(err)
 	}
 	return nil

@@ -23,6 +23,8 @@ type IO struct {
 	// Stdout and Stderr are each written by one goroutine; nil: read and dropped, and still counted. Where both are the
 	// same writer, it must stand two goroutines.
 	Stdout, Stderr io.Writer
+	// Guard is deferred by every goroutine, for a program that has something to put right when one panics; nil: nothing.
+	Guard func()
 }
 
 // Client is one command at the client. Its methods may be called from any goroutine.
@@ -58,6 +60,9 @@ type Client struct {
 func Start(ctx context.Context, st Stream, s frame.Start, io IO) (*Client, error) {
 	if io.Stdin == nil {
 		s.NoStdin = true
+	}
+	if io.Guard == nil {
+		io.Guard = func() {}
 	}
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -131,6 +136,7 @@ func (c *Client) send(t frame.Type, payload func() []byte) error {
 
 // run is the conductor.
 func (c *Client) run(noStdin bool) {
+	defer c.io.Guard()
 	var (
 		group  sync.WaitGroup
 		end    context.CancelFunc
@@ -144,7 +150,10 @@ func (c *Client) run(noStdin bool) {
 	} else {
 		go c.sendInput()
 	}
-	group.Go(func() { c.receive(msgs) })
+	group.Go(func() {
+		defer c.io.Guard()
+		c.receive(msgs)
+	})
 	go c.deliver(frame.LaneOut, c.io.Stdout)
 	go c.deliver(frame.LaneErr, c.io.Stderr)
 

@@ -9,6 +9,7 @@ import (
 
 // sendInput carries IO.Stdin to lane 1 until its end or the stream's.
 func (c *Client) sendInput() {
+	defer c.io.Guard()
 	in := &input{r: c.io.Stdin}
 	for {
 		_, err := c.st.Fill(frame.LaneIn, in)
@@ -48,6 +49,7 @@ func (i *input) Read(p []byte) (int, error) {
 
 // deliver carries an output lane to w, nil drops it, until the end of the lane or of the writer.
 func (c *Client) deliver(lane uint8, w io.Writer) {
+	defer c.io.Guard()
 	defer c.post(func() { c.open-- })
 	for {
 		p, err := c.st.Next(c.life, lane)

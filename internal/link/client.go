@@ -23,6 +23,8 @@ type ClientConfig struct {
 	Ping        time.Duration // 0: what M4 says
 	PingCount   int           // 0: what M4 says
 
+	Guard func() // deferred by every goroutine of the link; nil: nothing
+
 	// First opens the first stream: it may Open and send START, nothing else, and must not wait, for nothing moves yet.
 	// It is called once, when the daemon is known as far as it will be, or not at all if the connection fails before.
 	// With a Pin that is before M3, so that what it queues, up to frame.MaxStartBehindM3 bytes, saves a round trip;
@@ -119,7 +121,7 @@ func (d *dialogue) run() (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.mux = mux.New(d.below.clocks(mux.Config{Role: mux.Client, RTT: rtt}))
+	d.mux = mux.New(d.below.clocks(mux.Config{Role: mux.Client, RTT: rtt, Guard: d.cfg.Guard}))
 	params, err := d.prove(hs, m3, r)
 	if err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func (d *dialogue) run() (*Link, error) {
 	d.mux.SetTimes(cmp.Or(d.cfg.Ping, time.Duration(params.PingSeconds)*time.Second),
 		cmp.Or(d.cfg.PingCount, int(params.PingCount)))
 	d.mux.SetLimits(params.MaxFrame)
-	l := start(d.mux, r, d.channel)
+	l := start(d.mux, r, d.channel, d.cfg.Guard)
 	l.Params, l.Pin = params, pin
 	return l, nil
 }

@@ -42,11 +42,15 @@ func (l *Link) Wait() error {
 	return l.err
 }
 
-// start runs the multiplexer over the authenticated channel.
-func start(m *mux.Conn, r *bufio.Reader, ch *channel) *Link {
+// start runs the multiplexer over the authenticated channel. guard is deferred by the goroutine that reads.
+func start(m *mux.Conn, r *bufio.Reader, ch *channel, guard func()) *Link {
+	if guard == nil {
+		guard = func() {}
+	}
 	l := &Link{Conn: m, channel: ch, Remote: ch.below.RemoteAddr(), Local: ch.below.LocalAddr(), done: make(chan struct{})}
 	ch.worn = func() { m.GoAway(frame.CodeGoingAway, errWorn.Error()) }
 	go func() {
+		defer guard()
 		defer close(l.done)
 		l.err = m.Run(r, ch)
 	}()

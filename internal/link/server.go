@@ -151,7 +151,7 @@ func (c *channel) server(ctx context.Context, cfg ServerConfig, stop func() bool
 			m.GoAway(no.Code, no.Text)
 		}
 	}
-	l := start(m, r, c)
+	l := start(m, r, c, nil)
 	l.Peer, l.Params, l.Pin = peer, params, pin
 	return l, nil
 }

@@ -13,6 +13,8 @@ type batchBuffer struct {
 	buf   []byte
 	small []byte
 	big   *[]byte // borrowed; nil: none
+
+	awaits []chan struct{} // closed when the batch is written
 }
 
 // bigBatch holds a frame of any size behind a first batch; append makes it larger where the path takes more.

@@ -16,13 +16,27 @@ func (c *Conn) keepalive() {
 		select {
 		case <-c.ctx.Done():
 			return
+		case <-c.look:
 		case <-t.C:
-			t.Reset(c.checkSilence())
 		}
+		t.Reset(c.checkSilence())
 	}
 }
 
-// checkSilence sends PING after cfg.Ping without a byte, ends the connection after cfg.PingCount+1 times that or after a
+// patience is how long this side is silent with a silent peer before it asks. The peer is lost after cfg.Ping's multiple
+// all the same.
+func (c *Conn) patience() time.Duration {
+	if c.cfg.Role == Client {
+		for _, s := range c.streams {
+			if s.terminal {
+				return min(terminalPing, c.cfg.Ping)
+			}
+		}
+	}
+	return c.cfg.Ping
+}
+
+// checkSilence sends PING after c.patience without a byte, ends the connection after cfg.PingCount+1 times that or after a
 // minute's Write without progress, and returns when to look again.
 func (c *Conn) checkSilence() time.Duration {
 	lastRead := c.LastRead()
@@ -34,7 +48,7 @@ func (c *Conn) checkSilence() time.Duration {
 	}
 	if !c.awayUntil.IsZero() {
 		switch {
-		case lastRead.After(c.awaySet):
+		case lastRead.After(c.awaySet.Add(crossing)):
 			c.clock = lastRead
 		case now.Before(c.awayUntil):
 			return min(c.awayUntil.Sub(now), c.cfg.Ping)
@@ -61,12 +75,13 @@ func (c *Conn) checkSilence() time.Duration {
 		}
 		left -= stall
 	}
-	if silence < c.cfg.Ping {
-		return min(c.cfg.Ping-silence, left)
+	ask := c.patience()
+	if silence < ask {
+		return min(ask-silence, left)
 	}
 	c.ping()
-	// The next look at silence is at its next multiple, so that the last one is exact.
-	return min(c.cfg.Ping-silence%c.cfg.Ping, left)
+	// The next look at silence is at the next multiple of each, so that the last one is exact.
+	return min(ask-silence%ask, c.cfg.Ping-silence%c.cfg.Ping, left)
 }
 
 func latest(a, b time.Time) time.Time {
@@ -133,10 +148,20 @@ func (c *Conn) onAway(seconds uint32) {
 	c.awayUntil = c.awaySet.Add(min(time.Duration(seconds)*time.Second, c.cfg.AwayLimit))
 }
 
-// Resume restarts the clocks of silence and of a stalled Write, for a process that was itself suspended.
+// Silence is how long no byte has come, not counting what Resume bridged.
+func (c *Conn) Silence() time.Duration {
+	lastRead := c.LastRead()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(time.Since(latest(lastRead, c.clock)), 0)
+}
+
+// Resume restarts the clocks of silence and of a stalled Write, for a process that was itself suspended, and has the peer
+// hear that it is back.
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clock = time.Now()
 	c.pingStale = c.pingSent != 0
+	c.ping()
 }

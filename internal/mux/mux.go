@@ -54,6 +54,10 @@ type Config struct {
 	// Accept judges the kind of a stream the peer opens: nil takes it, an error resets the stream. Accept nil: none.
 	Accept func(kind string) *frame.StreamError
 
+	// Guard is deferred by every goroutine of the connection, for a program that has something to put right when one
+	// panics; nil: nothing.
+	Guard func()
+
 	// LastRead and LastWrite say when the transport last moved a byte, seen below TLS's records. nil: when a Read or
 	// Write of the transport last returned.
 	LastRead, LastWrite func() time.Time
@@ -65,9 +69,11 @@ const (
 	defaultPing    = 15 * time.Second
 	defaultAway    = 24 * time.Hour
 	defaultStreams = 256
+	crossing       = time.Second // what comes so soon behind AWAY was on its way: its sender is gone all the same
 	writeStall     = 60 * time.Second
 	drainTime      = 10 * time.Second // how long a closing side reads on, so that the kernel sends no RST
 	maxQueued      = 16 << 20         // bytes of messages waiting for the socket that this side's callers may queue
+	terminalPing   = 5 * time.Second  // what Ping is at most at a client with a terminal: somebody waits for an echo
 	maxReplies     = 256 << 10        // bytes of messages that the peer may make us queue
 	maxInbox       = 64               // messages of a stream that wait for Recv
 	farewellTime   = time.Second      // for a last word to a peer that broke a rule, or from one that takes no more
@@ -81,12 +87,13 @@ type Conn struct {
 
 	mu       sync.Mutex
 	streams  map[uint16]*Stream
-	peers    int         // streams the peer opened that are still live
-	nextID   uint16      // where the search for a free id goes on
-	ctl      []byte      // frames of lane 0 and stream 0, waiting for the writer
-	replies  int         // bytes of ctl that answer the peer
-	credits  []*recvLane // lanes with a CREDIT due
-	ready    []*sendLane // lanes with DATA or EOF due, in turn
+	peers    int             // streams the peer opened that are still live
+	nextID   uint16          // where the search for a free id goes on
+	ctl      []byte          // frames of lane 0 and stream 0, waiting for the writer
+	awaits   []chan struct{} // closed by the writer when ctl is written
+	replies  int             // bytes of ctl that answer the peer
+	credits  []*recvLane     // lanes with a CREDIT due
+	ready    []*sendLane     // lanes with DATA or EOF due, in turn
 	goneAway *frame.Ending
 	going    bool   // we sent GOAWAY
 	closing  bool   // Close: write what is queued, then end
@@ -108,6 +115,7 @@ type Conn struct {
 	lastRead  atomic.Int64  // nanoseconds since epoch
 	writing   atomic.Int64  // start of the Write under way, nanoseconds since epoch; 0: none
 	wake      chan struct{} // one token for the writer
+	look      chan struct{} // one token for the keepalive: look earlier than you meant to
 	backlog   chan *Stream  // streams the peer opened; as large as the bound on them, so the reader never waits
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
@@ -133,12 +141,16 @@ func New(cfg Config) *Conn {
 	if cfg.AwayLimit == 0 {
 		cfg.AwayLimit = defaultAway
 	}
+	if cfg.Guard == nil {
+		cfg.Guard = func() {}
+	}
 	c := &Conn{
 		cfg:     cfg,
 		memory:  &Budget{most: connectionBudget, parent: cfg.Memory},
 		epoch:   time.Now(),
 		streams: make(map[uint16]*Stream),
 		wake:    make(chan struct{}, 1),
+		look:    make(chan struct{}, 1),
 		backlog: make(chan *Stream, cfg.Streams),
 		idle:    make(chan struct{}),
 		written: make(chan struct{}),
@@ -222,13 +234,17 @@ func (c *Conn) LastRead() time.Time {
 	return c.epoch.Add(time.Duration(c.lastRead.Load()))
 }
 
-// Away tells the peer that this side will be silent for up to d, and that this means nothing.
-func (c *Conn) Away(d time.Duration) {
+// Away tells the peer that this side will be silent for up to d, and that this means nothing. said is closed when that is
+// on the wire; the connection may end before.
+func (c *Conn) Away(d time.Duration) (said <-chan struct{}) {
+	done := make(chan struct{})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
 		c.queue(frame.TypeAway, 0, frame.AppendAway(nil, uint32(min(max(d, 0)/time.Second, 1<<31))))
+		c.awaits = append(c.awaits, done)
 	}
+	return done
 }
 
 func (c *Conn) checkIdle() {

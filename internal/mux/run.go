@@ -35,12 +35,16 @@ func (c *Conn) Run(r *bufio.Reader, w Transport) error {
 
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		defer c.cfg.Guard()
 		defer close(c.written)
 		if err := c.writeLoop(w); err != nil {
 			c.writeFailed(err)
 		}
 	})
-	wg.Go(c.keepalive)
+	wg.Go(func() {
+		defer c.cfg.Guard()
+		c.keepalive()
+	})
 	c.fail(c.lost(c.readLoop(r)))
 	// The writer may have a last word to say, or hang in a Write that only Close ends.
 	word := time.NewTimer(farewellTime)

@@ -63,7 +63,7 @@ func TestACloseWritesWhatIsQueuedFirst(t *testing.T) {
 			ours.Close()
 			_, err = ours.Open(frame.KindExec, [2]uint64{}, true)
 			assert.Error(t, err)
-			time.Sleep(5 * time.Second) // the peer is slow
+			time.Sleep(4 * time.Second) // the peer is slow
 			require.NoError(t, ours.Context().Err())
 			peer := newRaw(b)
 			peer.expect(t, frame.TypeOpen)

@@ -37,6 +37,8 @@ type Stream struct {
 	kind   string
 	remote bool // the peer opened it
 
+	terminal bool // somebody sits in front of it
+
 	// Under Conn.mu.
 	ours, theirs end
 	accepted     bool  // the first credits are known: ACCEPT came, or the peer opened the stream
@@ -69,9 +71,10 @@ func newStream(c *Conn, id uint16, kind string, credit [2]uint64, fixed bool) *S
 	return s
 }
 
-// Open opens a stream of a kind. credit holds the first credits of the lanes this side receives, in lane order; fixed
-// keeps those windows from growing. OPEN is queued at once; the peer's ACCEPT brings the credit to send.
-func (c *Conn) Open(kind string, credit [2]uint64, fixed bool) (*Stream, error) {
+// Open opens a stream of a kind. credit holds the first credits of the lanes this side receives, in lane order; terminal
+// keeps those windows from growing, and asks earlier after a silent peer. OPEN is queued at once; the peer's ACCEPT brings
+// the credit to send.
+func (c *Conn) Open(kind string, credit [2]uint64, terminal bool) (*Stream, error) {
 	o := frame.Open{Kind: kind, Credit: credit}
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -90,8 +93,12 @@ func (c *Conn) Open(kind string, credit [2]uint64, fixed bool) (*Stream, error) 
 	if !ok {
 		return nil, &frame.StreamError{Code: frame.CodeOverload, Text: "every stream id is in use"}
 	}
-	s := newStream(c, id, kind, credit, fixed)
+	s := newStream(c, id, kind, credit, terminal)
+	s.terminal = terminal
 	c.streams[id] = s
+	if terminal {
+		signal(c.look)
+	}
 	c.queue(frame.TypeOpen, id, o.Append(nil))
 	return s, nil
 }

@@ -44,6 +44,10 @@ func (c *Conn) writeLoop(w Transport) error {
 		if err != nil {
 			return err
 		}
+		for _, done := range b.awaits {
+			close(done)
+		}
+		b.awaits = nil
 		switch took := c.now() - began; {
 		case took > 20*time.Millisecond:
 			batch = max(batch/2, minBatch)
@@ -76,6 +80,7 @@ func (c *Conn) fill(b *batchBuffer, batch int) ([]byte, next) {
 		if len(c.ctl) > 0 {
 			buf = append(b.grow(buf, len(c.ctl)), c.ctl...)
 			c.ctl = c.ctl[:0]
+			b.awaits, c.awaits = append(b.awaits, c.awaits...), nil
 			if cap(c.ctl) > minBatch {
 				c.ctl = nil
 			}
