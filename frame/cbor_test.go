@@ -46,7 +46,7 @@ func TestStartRefusesEveryOtherCBOR(t *testing.T) {
 		"a mode twice":              {"a1 06 a2 02 a2 0100 0200 03 a2 0101 0102", "duplicate map key 0x1"},
 		"a terminal's size twice":   {"a1 06 a2 02 a2 0100 0200 02 a2 0100 0200", "duplicate map key 2"},
 		"unknown key 0":             {"a1 00 00", "start: unknown key 0"},
-		"unknown key 18":            {"a1 12 00", "start: unknown key 18"},
+		"unknown key 19":            {"a1 13 00", "start: unknown key 19"},
 		"unknown key 63":            {"a1 183f 00", "start: unknown key 63"},
 		"key -1":                    {"a1 20 00", "start: a key is below zero"},
 		"key beyond a signed one":   {"a1 1b ffffffffffffffff 00", "overflows Go's int64"},

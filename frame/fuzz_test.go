@@ -42,7 +42,7 @@ const (
 )
 
 func FuzzStart(f *testing.F) {
-	fuzz(f, ParseStart, goldenStart, goldenShell, goldenSubsystem, goldenSystems, "a0", "f6", duplicate, indefinite, tagged, deep, skipped, manyWords)
+	fuzz(f, ParseStart, goldenStart, goldenShell, goldenSubsystem, goldenSystems, goldenWords, "a0", "f6", duplicate, indefinite, tagged, deep, skipped, manyWords)
 }
 
 func FuzzStarted(f *testing.F) {

@@ -59,6 +59,7 @@ func drawStart(t *rapid.T) Start {
 		OnLost:     OnLost(rapid.Uint8Range(0, 3).Draw(t, "on lost")),
 		FirstTry:   drawMillis(t, "first try"),
 		EnvOffered: drawEnv(t, "offered"),
+		Words:      drawWord(t, "encoding of the words"),
 	}
 	switch rapid.IntRange(0, 4).Draw(t, "way") {
 	case 1:

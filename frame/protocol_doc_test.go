@@ -382,7 +382,8 @@ func TestProtocolDocShowsTheGoldenBytes(t *testing.T) {
 	var golden []string
 	for _, g := range []string{
 		goldenOpen, goldenAccept, goldenEnding, goldenCredit, goldenEOF, goldenAway, goldenResize, goldenSignal, goldenCancel,
-		goldenStart, goldenShell, goldenSubsystem, goldenSystems, goldenStarted, goldenVerdict, goldenExited, goldenAttach, goldenDial, goldenConnected,
+		goldenStart, goldenShell, goldenSubsystem, goldenSystems, goldenWords, goldenStarted, goldenVerdict, goldenExited, goldenAttach, goldenDial,
+		goldenConnected,
 	} {
 		golden = append(golden, hex.EncodeToString(unhex(t, g)))
 	}

@@ -49,6 +49,7 @@ type Start struct {
 	Subsystem  string    `cbor:"15,keyasint,omitempty"` // "sftp"
 	EnvOffered []string  `cbor:"16,keyasint,omitempty"` // NAME=VALUE; one the daemon does not take is dropped, as ssh's SendEnv
 	Systems    []System  `cbor:"17,keyasint,omitempty"` // lines by system, the daemon takes its own; Line is for all others
+	Words      string    `cbor:"18,keyasint,omitempty"` // encoding of the words, for a daemon that needs UTF-8; empty: that, or any bytes
 }
 
 // System is the line for hosts of one system: a client that starts the same on many need not ask each first.
@@ -104,6 +105,7 @@ func (s Start) Validate() error {
 	}
 	for _, f := range [...]struct{ what, text string }{
 		{"shell line", s.Line}, {"cwd", s.Cwd}, {"user", s.User}, {"encoding", s.Encoding}, {"subsystem", s.Subsystem},
+		{"encoding of the words", s.Words},
 	} {
 		if strings.IndexByte(f.text, 0) >= 0 {
 			return fmt.Errorf("start: %s %q has a NUL byte", f.what, f.text)

@@ -54,6 +54,7 @@ const (
 	goldenShell     = `a1 02 46 757074696d65`
 	goldenSubsystem = `a1 0f 44 73667470`
 	goldenSystems   = `a1 11 82 a2 01 45 6c696e7578 02 42 6964 a2 01 47 77696e646f7773 02 43 766572`
+	goldenWords     = `a2 02 44 c4bfc2bc 12 43 67626b`
 	goldenStarted   = `aa
 		01 50 000102030405060708090a0b0c0d0e0f
 		02 1a 0001e240
@@ -82,6 +83,7 @@ func TestStartHasItsLayout(t *testing.T) {
 		goldenShell:     {Line: "uptime"},
 		goldenSubsystem: {Subsystem: "sftp"},
 		goldenSystems:   {Systems: []System{{"linux", "id"}, {"windows", "ver"}}},
+		goldenWords:     {Line: "\xc4\xbf\xc2\xbc", Words: "gbk"},
 		"a0":            {},
 	} {
 		require.Equal(t, unhex(t, golden), want.Append(nil))
@@ -188,6 +190,7 @@ func TestStartRefusesWhatCanNeverRun(t *testing.T) {
 		"start: environment entry \"A\" is not NAME=VALUE":              {Env: []string{"A"}},
 		"start: environment entry \"=A\" is not NAME=VALUE":             {Env: []string{"=A"}},
 		"start: environment entry \"\" is not NAME=VALUE":               {EnvOffered: []string{""}},
+		"start: encoding of the words \"g\\x00\" has a NUL byte":        {Words: "g\x00"},
 		"start: timeout -1 ms, must be 0 to 9223372036854":              {Timeout: -1},
 		"start: timeout 9223372036855 ms, must be 0 to 9223372036854":   {Timeout: most + 1},
 		"start: linger -2 ms, must be -1 to 9223372036854":              {Linger: -2},

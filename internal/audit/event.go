@@ -58,6 +58,7 @@ type Command struct {
 	Forced    bool   // it is the key's own
 	Cwd       string
 	Env       []string // names, never values
+	Words     string   // encoding that the words came in, and stand here decoded; empty: they stand as they came
 	Terminal  *Terminal
 	Request   []byte
 }

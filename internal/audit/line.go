@@ -85,6 +85,7 @@ func (w *writer) command(c *Command) {
 	}
 	w.text("cwd", c.Cwd, maxValue)
 	w.list("env", c.Env, maxValue)
+	w.text("words", c.Words, maxValue)
 	if t := c.Terminal; t != nil {
 		w.name("terminal")
 		w.b = append(w.b, `{"term":`...)

@@ -36,7 +36,7 @@ var table = []room{
 		"many hosts are many clients; a connection's inside is not its business; what one host's end means is decided where that of a single one is"},
 	{"internal/invoke", "client internal/localterm platform/text frame hmacauth session", "stdio and exit code of one command, read off its verdict and errors; the connection is the client's"},
 
-	{"internal/server", "internal/link hmacauth session frame platform internal/policy internal/audit internal/forward",
+	{"internal/server", "internal/link hmacauth session frame platform platform/text internal/policy internal/audit internal/forward",
 		"the one place where connections, processes and permission meet"},
 	{"client", "internal/link hmacauth session frame", "the public API: whoever imports it must not get the kernel, the server, terminals or flags with it"},
 

@@ -4,6 +4,7 @@ import (
 	"net"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"rexec/frame"
@@ -76,9 +77,10 @@ func sameKey(a, b policy.Key) bool {
 
 // asked is a command as its START has it.
 func asked(start frame.Start) *audit.Command {
+	words := readingOf(start)
 	c := &audit.Command{
-		Argv: start.Argv, Line: start.Line, Subsystem: start.Subsystem, Cwd: start.Cwd,
-		Env: names(slices.Concat(start.Env, start.EnvOffered)), Request: start.Request,
+		Argv: words.list(start.Argv), Line: words.text(start.Line), Subsystem: start.Subsystem, Cwd: words.text(start.Cwd),
+		Env: words.list(names(slices.Concat(start.Env, start.EnvOffered))), Words: words.encoding(), Request: start.Request,
 	}
 	if t := start.Terminal; t != nil {
 		c.Terminal = &audit.Terminal{Term: t.Term, Rows: t.Size.Rows, Cols: t.Size.Cols}
@@ -95,13 +97,16 @@ const unrecorded = "cannot write the audit log, and this daemon does nothing tha
 
 // accept writes what runs as whom and where, before it does. It is the last thing before the start; a Failure is strict's.
 func (s *Server) accept(l *link.Link, r *record, start frame.Start, grant policy.Grant, dir string) *session.Failure {
-	c := asked(start)
-	c.Argv, c.Line, c.Cwd, c.Forced = grant.Argv, grant.Line, dir, grant.Forced
+	c, words := asked(start), readingOf(start)
+	c.Argv, c.Line, c.Cwd, c.Forced = words.list(grant.Argv), words.text(grant.Line), dir, grant.Forced
+	if ours, ok := strings.CutSuffix(dir, start.Cwd); ok { // in front of it may stand the user's home
+		c.Cwd = ours + words.text(start.Cwd)
+	}
 	switch {
-	case grant.Forced:
-		c.Asked = grant.Original
+	case grant.Forced: // by the ring, which is UTF-8
+		c.Argv, c.Line, c.Asked = grant.Argv, grant.Line, words.text(grant.Original)
 	case start.Line != grant.Line:
-		c.Asked = start.Line
+		c.Asked = words.text(start.Line)
 	}
 	n := r.about(audit.CommandAccepted, l)
 	n.Command = c

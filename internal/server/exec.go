@@ -19,6 +19,7 @@ import (
 	"rexec/internal/link"
 	"rexec/internal/policy"
 	"rexec/platform"
+	"rexec/platform/text"
 	"rexec/session"
 )
 
@@ -39,8 +40,10 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 			var p session.Process
 			var started frame.Started
 			no := cannot(fmt.Sprintf("no command was given for %s, which this host runs", runtime.GOOS))
-			if ok {
-				p, started, no = s.startCommand(l, r, start)
+			if own, err := ownWords(start); err != nil {
+				no = cannot(err.Error())
+			} else if ok {
+				p, started, no = s.startCommand(l, r, own)
 			}
 			if no != nil {
 				s.noteFailure(l, r, start, no)
@@ -123,6 +126,9 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	}
 	if t := start.Terminal; t != nil {
 		spec.Terminal = &platform.Terminal{Rows: t.Size.Rows, Cols: t.Size.Cols, XPix: t.Size.XPix, YPix: t.Size.YPix, Modes: t.Modes, Variable: "SSH_TTY"}
+		if spec.Encoding() != text.UTF8 {
+			spec.Terminal.Modes = withoutUTF8(t.Modes)
+		}
 	}
 	switch {
 	case grant.SFTP:
