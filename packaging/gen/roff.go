@@ -14,7 +14,8 @@ func roff(text string, run func(words string) (string, error)) (string, error) {
 		b.WriteString(".RE\n.fi\n")
 	}
 	lines := strings.Split(text, "\n")
-	first := true // the first heading names the file; the page's own NAME does that, and what follows describes it
+	var heads []string // of the table
+	first := true      // the first heading names the file; the page's own NAME does that, and what follows describes it
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
 		switch {
@@ -45,12 +46,16 @@ func roff(text string, run func(words string) (string, error)) (string, error) {
 			block(code.String())
 		case strings.HasPrefix(line, "|"):
 			cells := strings.Split(strings.Trim(line, "| "), " | ")
-			if strings.HasPrefix(line, "|---") || i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|---") {
+			if i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|---") {
+				heads = cells
+				continue
+			}
+			if strings.HasPrefix(line, "|---") {
 				continue
 			}
 			b.WriteString(".TP\n" + guard(inline(cells[0])))
 			if len(cells) > 2 {
-				b.WriteString(" (default: " + inline(cells[1]) + ")")
+				b.WriteString(" (" + escape(heads[1]) + ": " + inline(cells[1]) + ")")
 			}
 			b.WriteString("\n" + guard(inline(cells[len(cells)-1])) + "\n")
 		default:
