@@ -10,31 +10,41 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// create starts a process that does not run yet and inherits three handles
-// and no other, whoever else starts something at the same moment. Its console
-// is its own and has no window: what one command does to its code page, no
-// other sees, and CTRL_BREAK reaches its group alone.
-func create(file, line string, spec Spec, std [3]windows.Handle) (*windows.ProcessInformation, error) {
-	const flags = windows.CREATE_SUSPENDED | windows.CREATE_UNICODE_ENVIRONMENT | windows.EXTENDED_STARTUPINFO_PRESENT |
-		windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP
+// create starts a process that does not run yet.
+//
+// With pipes it inherits three handles and no other, whoever else starts
+// something at the same moment. Its console is its own and has no window:
+// what one command does to its code page, no other sees, and CTRL_BREAK
+// reaches its group alone.
+//
+// With a terminal it inherits nothing: the console gives it its handles, and
+// those of this process must not stand in their place. Its group is the
+// console's first, so that ^C reaches it.
+func create(file, line string, spec Spec, std [3]windows.Handle, term *terminal) (*windows.ProcessInformation, error) {
+	flags := uint32(windows.CREATE_SUSPENDED | windows.CREATE_UNICODE_ENVIRONMENT | windows.EXTENDED_STARTUPINFO_PRESENT)
+	info := windows.StartupInfoEx{StartupInfo: windows.StartupInfo{
+		Cb: uint32(unsafe.Sizeof(windows.StartupInfoEx{})), Flags: windows.STARTF_USESTDHANDLES,
+	}}
 	attributes, err := windows.NewProcThreadAttributeList(1)
 	if err != nil {
 		return nil, os.NewSyscallError("InitializeProcThreadAttributeList", err)
 	}
 	defer attributes.Delete()
-	inherited := new([3]windows.Handle)
-	*inherited = std
-	if err := attributes.Update(windows.PROC_THREAD_ATTRIBUTE_HANDLE_LIST, unsafe.Pointer(inherited), unsafe.Sizeof(*inherited)); err != nil {
+	if term != nil {
+		console := term.console // the attribute's value is the handle itself, in the place of a pointer
+		err = attributes.Update(windows.PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE, *(*unsafe.Pointer)(unsafe.Pointer(&console)), unsafe.Sizeof(console))
+	} else {
+		flags |= windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP
+		info.StdInput, info.StdOutput, info.StdErr = std[0], std[1], std[2]
+		inherited := new([3]windows.Handle)
+		*inherited = std
+		err = attributes.Update(windows.PROC_THREAD_ATTRIBUTE_HANDLE_LIST, unsafe.Pointer(inherited), unsafe.Sizeof(*inherited))
+	}
+	if err != nil {
 		return nil, os.NewSyscallError("UpdateProcThreadAttribute", err)
 	}
-	info := windows.StartupInfoEx{
-		StartupInfo: windows.StartupInfo{
-			Cb: uint32(unsafe.Sizeof(windows.StartupInfoEx{})), Flags: windows.STARTF_USESTDHANDLES,
-			StdInput: std[0], StdOutput: std[1], StdErr: std[2],
-		},
-		ProcThreadAttributeList: attributes.List(),
-	}
-	return createProcess(file, line, spec, flags, true, &info)
+	info.ProcThreadAttributeList = attributes.List()
+	return createProcess(file, line, spec, flags, term == nil, &info)
 }
 
 func createProcess(file, line string, spec Spec, flags uint32, inherit bool, info *windows.StartupInfoEx) (*windows.ProcessInformation, error) {

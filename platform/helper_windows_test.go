@@ -80,6 +80,17 @@ func beHelper(role string, args []string) error {
 			return err
 		}
 		fmt.Println(cp)
+	case "paint": // the size, then the words, on the console; wine gives it to nobody as standard output
+		out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		var about windows.ConsoleScreenBufferInfo
+		if err := windows.GetConsoleScreenBufferInfo(windows.Handle(out.Fd()), &about); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%dx%d %s", about.Size.X, about.Size.Y, strings.Join(args, " "))
+		return err
 	case "interrupted":
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, os.Interrupt)

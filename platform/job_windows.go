@@ -31,6 +31,7 @@ func (t *Trees) Folder(string) string { return "" }
 type job struct {
 	h        windows.Handle
 	leader   uint32
+	term     *terminal              // nil: pipes
 	signaled atomic.Pointer[string] // the last signal that was sent
 }
 
@@ -83,17 +84,25 @@ func (j *job) folder() string      { return "" }
 
 // signal knows what has a counterpart: KILL ends the tree, INT and its like
 // are CTRL_BREAK, which most console programs die of, and end the tree where
-// nobody can hear that.
+// nobody can hear that. On a terminal they are what a user would do: type ^C,
+// or close the window.
 func (j *job) signal(name string) error {
 	switch name {
-	case "INT", "BREAK", "QUIT", "TERM", "HUP":
+	case "INT", "BREAK", "QUIT", "TERM", "HUP", "KILL":
 		j.signaled.Store(&name)
-		return j.terminate()
-	case "KILL":
-		j.signaled.Store(&name)
-		return j.kill()
 	}
-	return fmt.Errorf("no such signal on Windows: %s", shown(name))
+	switch {
+	case name == "KILL":
+		return j.kill()
+	case name == "TERM" || name == "HUP":
+		return j.terminate()
+	case name != "INT" && name != "BREAK" && name != "QUIT":
+		return fmt.Errorf("no such signal on Windows: %s", shown(name))
+	case j.term != nil:
+		_, err := j.term.input.Write([]byte{0x03})
+		return err
+	}
+	return j.terminate()
 }
 
 // diedOf is the signal that a leader with this exit code ended by; empty: by
@@ -122,6 +131,10 @@ func (j *job) interrupt() error {
 // terminate asks those who have a console; with none of them there is nothing
 // to wait for.
 func (j *job) terminate() error {
+	if j.term != nil {
+		j.term.hangUp()
+		return nil
+	}
 	if j.interrupt() != nil {
 		return j.kill()
 	}
@@ -211,6 +224,10 @@ func (j *job) peak() uint64 {
 
 // release lets what was left running live on.
 func (j *job) release() {
+	if j.term != nil {
+		j.term.hangUp()
+		_ = j.term.input.Close()
+	}
 	_ = j.endWithHandle(false)
 	_ = windows.CloseHandle(j.h)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -24,7 +25,7 @@ func start(_ *Trees, spec Spec) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{}
-	theirs, err := p.pipes(spec.NoStdin)
+	theirs, err := p.streams(&spec)
 	defer closeHandles(theirs[:])
 	if err == nil {
 		err = p.plant(file, line, spec, theirs)
@@ -43,9 +44,13 @@ func (p *Process) plant(file, line string, spec Spec, std [3]windows.Handle) err
 	if err != nil {
 		return err
 	}
-	created, err := create(file, line, spec, std)
+	j.term = p.term
+	created, err := create(file, line, spec, std, p.term)
 	if err == nil {
 		p.child = child{id: int(created.ProcessId), h: created.Process, job: j}
+		if p.term != nil {
+			p.term.leader = created.Process
+		}
 		err = j.adopt(created)
 	}
 	if err != nil {
@@ -56,8 +61,26 @@ func (p *Process) plant(file, line string, spec Spec, std [3]windows.Handle) err
 	return nil
 }
 
-// pipes makes what the command will have as its standard handles, and gives
-// its ends, to be closed after the start.
+// streams makes a terminal or pipes and gives the command's ends, to be
+// closed after the start.
+func (p *Process) streams(spec *Spec) (theirs [3]windows.Handle, err error) {
+	if spec.Terminal == nil {
+		return p.pipes(spec.NoStdin)
+	}
+	if p.term, theirs, err = openTerminal(*spec.Terminal); err != nil {
+		return theirs, err
+	}
+	p.stdout = &Output{f: p.term.output, term: p.term}
+	if !spec.NoStdin {
+		p.stdin = typing{p.term.input}
+	}
+	if v := spec.Terminal.Variable; v != "" {
+		spec.Env = append(slices.Clip(spec.Env), v+"="+terminalName)
+	}
+	return theirs, nil
+}
+
+// pipes makes what the command will have as its standard handles.
 func (p *Process) pipes(noStdin bool) (theirs [3]windows.Handle, err error) {
 	if noStdin {
 		theirs[0], err = openNull()
@@ -88,6 +111,9 @@ func (p *Process) closeStreams() {
 		if o != nil {
 			_ = o.Close()
 		}
+	}
+	if p.term != nil {
+		_ = p.term.input.Close()
 	}
 }
 
