@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+
+	"rexec/platform/text"
 )
 
 func TestSem21_WordsReachAProgramAsTheyAre(t *testing.T) {
@@ -213,4 +217,27 @@ func TestACommandHasAConsoleOfItsOwn(t *testing.T) {
 	require.Zero(t, code, errs)
 	_, second, _ := outcome(t, helper("codepage"))
 	assert.Equal(t, first, second, "what one command does to its code page, no other sees")
+}
+
+func TestSem38_TheEncodingIsTheConsoles(t *testing.T) {
+	spec := helper("codepage")
+	code, page, errs := outcome(t, spec)
+	require.Zero(t, code, errs)
+	n, err := strconv.ParseUint(strings.TrimSpace(page), 10, 32)
+	require.NoError(t, err)
+	want, ok := text.ForCodePage(uint32(n))
+	require.True(t, ok)
+	assert.Equal(t, want, spec.Encoding(), "what the console said")
+	spec.Terminal = &Terminal{}
+	assert.Equal(t, "utf-8", spec.Encoding())
+
+	file := spec.Argv[0]
+	k, _, err := registry.CreateKey(registry.CURRENT_USER, consoleKey+`\`+strings.ReplaceAll(file, `\`, "_"), registry.SET_VALUE)
+	require.NoError(t, err)
+	defer func() {
+		assert.NoError(t, registry.DeleteKey(registry.CURRENT_USER, consoleKey+`\`+strings.ReplaceAll(file, `\`, "_")))
+	}()
+	defer func() { assert.NoError(t, k.Close()) }()
+	require.NoError(t, k.SetDWordValue("CodePage", 866))
+	assert.Equal(t, "cp866", helper("codepage").Encoding())
 }
