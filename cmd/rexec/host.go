@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -24,9 +22,9 @@ func hostCommand(std stdio) *cobra.Command {
 	host := &cobra.Command{
 		Use:   "host",
 		Short: "the hosts that this user knows",
-		Args:  words(0, 0, "rexec host add NAME | ls | rm NAME | trust NAME"),
+		Args:  words(0, 0, "rexec host add NAME | ls [SET...] | rm NAME | trust NAME"),
 		RunE: func(*cobra.Command, []string) error {
-			return errors.New("want: rexec host add NAME | ls | rm NAME | trust NAME")
+			return errors.New("want: rexec host add NAME | ls [SET...] | rm NAME | trust NAME")
 		},
 	}
 	dir := host.PersistentFlags().String("config-dir", "", "the folder with hosts and keys (default REXEC_CONFIG_DIR, else ~/.config/rexec)")
@@ -44,18 +42,7 @@ func hostCommand(std stdio) *cobra.Command {
 				return addHost(inv, args[0], len(args) > 1, std)
 			},
 		},
-		&cobra.Command{
-			Use:   "ls",
-			Short: "list the hosts",
-			Args:  words(0, 0, "rexec host ls"),
-			RunE: func(*cobra.Command, []string) error {
-				inv, err := open()
-				if err != nil {
-					return err
-				}
-				return listHosts(inv, std)
-			},
-		},
+		hostListCommand(open, std),
 		&cobra.Command{
 			Use:   "rm NAME",
 			Short: "forget a host with its key and pin",
@@ -128,53 +115,6 @@ func readToken(name string, piped bool, std stdio) (string, error) {
 		return "", fmt.Errorf("read the token from stdin: %w", err)
 	}
 	return string(data), nil
-}
-
-func listHosts(inv *inventory.Inventory, std stdio) error {
-	hosts := inv.Hosts()
-	if len(hosts) == 0 {
-		fmt.Fprintln(std.err, "rexec: no host is known: add one with rexec host add NAME < TOKEN-FILE")
-		return nil
-	}
-	tw := tabwriter.NewWriter(std.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tw, "NAME\tADDRESS\tSERVER\tKEY\tUSER\tPIN")
-	for _, h := range hosts {
-		name := strings.Join(append([]string{h.Name + h.Pattern}, h.Aliases...), ",")
-		key, server, pin := "?", h.ServerID, inv.Pin(h.Name)
-		tok, err := inv.Token(h)
-		if err != nil {
-			fmt.Fprintln(std.err, invoke.Line(fmt.Sprintf("rexec: host %s: %v", name, err)))
-		} else {
-			key = tok.KeyID
-			if server == "" {
-				server = tok.ServerID
-			}
-			if pin == nil {
-				pin = tok.Pin
-			}
-		}
-		address := h.String()
-		if h.Pattern != "" && h.Address == "" {
-			address = "" // each host's own
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", name, dash(address), dash(server), key, dash(h.User), shortPin(pin))
-	}
-	return tw.Flush()
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// shortPin is enough to compare by eye.
-func shortPin(pin []byte) string {
-	if len(pin) < 8 {
-		return "-"
-	}
-	return hex.EncodeToString(pin[:8])
 }
 
 // trustHost asks the daemon for its proof over whatever certificate it shows and pins that.

@@ -104,8 +104,8 @@ func (inv *Inventory) Remove(name string) error {
 		if err != nil {
 			return nil, err
 		}
-		key := gone.keyName()
-		shared := func(h Host) bool { return h.entry() != name && h.keyName() == key }
+		key := gone.KeyName()
+		shared := func(h Host) bool { return h.entry() != name && h.KeyName() == key }
 		if slices.ContainsFunc(hosts, shared) {
 			return rest, nil
 		}

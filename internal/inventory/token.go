@@ -15,15 +15,15 @@ const maxTokenFile = 64 << 10
 // this user's, or root's, and closed to others is refused; see
 // secretfile.Read.
 func (inv *Inventory) Token(host Host) (hmacauth.Token, error) {
-	key := host.keyName()
+	key := host.KeyName()
 	if err := checkKeyName(key); err != nil {
 		return hmacauth.Token{}, err
 	}
 	return ReadTokenFile(inv.path(keysDir, key))
 }
 
-// keyName is the file in keys/.
-func (h Host) keyName() string {
+// KeyName is the file in keys/.
+func (h Host) KeyName() string {
 	if h.Key == "" {
 		return h.Name
 	}
