@@ -49,6 +49,8 @@ type Config struct {
 
 	// Dial makes the connection below TLS; nil: TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Connected is called once the daemon has proved itself; nil: nothing is.
+	Connected func()
 	// Trace is told the steps of a connection in a few words; nil: nobody.
 	Trace func(format string, args ...any)
 }
@@ -226,6 +228,9 @@ func (c *Client) dial(ctx context.Context, first func(*link.Conn) error) (*link.
 		since(began), l.RTT().Round(10*time.Microsecond))
 	if cfg.Pin == nil && cfg.Pinned != nil {
 		cfg.Pinned(l.Pin)
+	}
+	if cfg.Connected != nil {
+		cfg.Connected()
 	}
 	return l, nil
 }

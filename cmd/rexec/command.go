@@ -24,11 +24,14 @@ type invocation struct {
 	opt      options
 	report   invoke.Options
 	defaults defaults
+
+	connected func() // to be called when the daemon has proved itself; nil: nobody waits for it
 }
 
 // runCommand is rexec [options] [user@]HOST [COMMAND...].
 func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdio) (code int) {
-	inv := invocation{std: std, report: invoke.Options{Stderr: std.err, SSHShape: shape == sshopt.SSH}}
+	connected, background := inBackground(&std)
+	inv := invocation{std: std, report: invoke.Options{Stderr: std.err, SSHShape: shape == sshopt.SSH}, connected: connected}
 	defer inv.crashed(&code)
 	line, err := sshopt.Parse(shape, longOptions(), args)
 	if err != nil {
@@ -82,6 +85,9 @@ func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdi
 	t, err := inv.target()
 	if err != nil {
 		return inv.fail(err)
+	}
+	if line.Background && !background {
+		return inv.goBackground()
 	}
 	return inv.run(ctx, t)
 }
@@ -160,8 +166,6 @@ func unbuilt(line *sshopt.Line, std stdio, trace func(string, ...any)) error {
 		trace("%v", u)
 	}
 	switch {
-	case line.Background:
-		return errors.New("option -f: going into the background is not built yet: leave it to your shell, with &")
 	case line.Terminal == sshopt.TerminalRequest || line.Terminal == sshopt.TerminalForce,
 		line.WantsTerminal(localterm.Is(std.in)):
 		return errors.New("no terminal support yet: give a COMMAND without -t, or -T for a shell on pipes")
@@ -194,7 +198,7 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	line := inv.line
 	t.cfg.ConnectTimeout = inv.opt.connectTimeout
 	t.cfg.Ping, t.cfg.PingCount = keepalive(line)
-	t.cfg.Trace = inv.trace
+	t.cfg.Trace, t.cfg.Connected = inv.trace, inv.connected
 	signals, restore := catchSignals()
 	defer restore()
 	c := client.New(t.cfg)

@@ -77,8 +77,8 @@ func fleetRefuses(line *sshopt.Line, opt options, trace func(string, ...any)) er
 	switch {
 	case line.Terminal == sshopt.TerminalRequest || line.Terminal == sshopt.TerminalForce:
 		return errors.New("options -t and -tt: many hosts cannot share one terminal: name one host")
-	case line.NoCommand, line.Background, line.Subsystem:
-		return errors.New("options -N, -f and -s are for one host: name one")
+	case line.NoCommand, line.Background, line.Subsystem, len(line.Listens) > 0:
+		return errors.New("options -N, -f, -s, -W, -L and -D are for one host: name one")
 	case line.HostName != "":
 		return errors.New("option -o HostName would send all hosts to one address: give them addresses with rexec host")
 	case opt.statusJSON != "":

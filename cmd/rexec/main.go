@@ -22,6 +22,7 @@ var version = "development"
 // stdio is what this process was given.
 type stdio struct {
 	name         string // the program's, without folder
+	argv         []string
 	in, out, err *os.File
 	environ      []string
 	home         string // the user's home folder; empty: not known
@@ -33,6 +34,7 @@ func main() {
 	home, _ := os.UserHomeDir()
 	os.Exit(run(context.Background(), os.Args[1:], stdio{
 		name: strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
+		argv: os.Args,
 		in:   os.Stdin, out: os.Stdout, err: os.Stderr,
 		environ: os.Environ(), home: home,
 	}))
