@@ -57,7 +57,7 @@ func FuzzVerdict(f *testing.F) {
 	fuzz(f, ParseVerdict, goldenVerdict, goldenExited, "a1 01 08", duplicate, indefinite, skipped)
 }
 
-func FuzzDial(f *testing.F)   { fuzz(f, ParseDial, goldenDial, duplicate, indefinite, skipped) }
+func FuzzDial(f *testing.F) { fuzz(f, ParseDial, goldenDial, duplicate, indefinite, skipped) }
 func FuzzConnected(f *testing.F) {
 	fuzz(f, ParseConnected, goldenConnected, "a1 01 50 000102030405060708090a0b0c0d0e0f", duplicate, indefinite, skipped)
 }
