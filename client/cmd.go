@@ -43,6 +43,7 @@ type Cmd struct {
 	User     string          // empty: the key's, else the daemon's own
 	Terminal *frame.Terminal // nil: pipes
 	Encoding string          // what the output will be decoded with; recorded only; empty: not said
+	Words    string          // encoding of the words above, which the caller has written in it; empty: UTF-8, or bytes
 
 	Stdin  io.Reader // nil: the command reads from the null device
 	Stdout io.Writer // nil: read and dropped
@@ -74,7 +75,7 @@ func (c *Client) Shell(ctx context.Context, line string) *Cmd {
 func (cmd *Cmd) start() frame.Start {
 	s := frame.Start{
 		Argv: cmd.Argv, Line: cmd.Line, Subsystem: cmd.Subsystem, Env: cmd.Env, EnvOffered: cmd.OfferEnv, Cwd: cmd.Dir,
-		User: cmd.User, Terminal: cmd.Terminal, Encoding: cmd.Encoding, Timeout: millis(cmd.Timeout), OnLost: cmd.OnLost,
+		User: cmd.User, Terminal: cmd.Terminal, Encoding: cmd.Encoding, Words: cmd.Words, Timeout: millis(cmd.Timeout), OnLost: cmd.OnLost,
 	}
 	for _, os := range slices.Sorted(maps.Keys(cmd.Systems)) {
 		s.Systems = append(s.Systems, frame.System{OS: os, Line: cmd.Systems[os]})

@@ -77,7 +77,7 @@ func TestStatusIsOneLineWithEveryName(t *testing.T) {
 	assert.Equal(t, 3, finish(outcome{err: &client.ExitError{Result: r}, result: r}, Options{Host: "box", Status: &status}))
 	assert.Equal(t, `{"host":"box","kind":"exited","code":3,"signal":"","core":false,"bytes_in":1,"bytes_out":2,"bytes_err":4,`+
 		`"held":["stderr"],"survivors":2,"wall_us":5,"user_us":6,"system_us":7,"peak_bytes":8,"session":"30313233343536373839616263646566",`+
-		`"os":"linux","encoding":"utf-8","containment":"cgroup","error_class":"","error":"","exit":3}`+"\n", status.String())
+		`"os":"linux","encoding":"utf-8","text_in":"","text_out":"","text_err":"","containment":"cgroup","error_class":"","error":"","exit":3}`+"\n", status.String())
 }
 
 func TestErrorClassTellsFailuresApart(t *testing.T) {

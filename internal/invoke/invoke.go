@@ -23,6 +23,7 @@ type Options struct {
 	Stdin  io.Reader // nil: the command reads from the null device
 	Stdout io.Writer // nil: dropped
 	Stderr io.Writer // nil: dropped
+	Text   Text      // which of them are text
 	// CloseStdout is called when all is written: a full disk may say so only then. nil: nothing to close.
 	CloseStdout func() error
 
@@ -49,8 +50,12 @@ func Run(ctx context.Context, prepare func(context.Context) *client.Cmd, opt Opt
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := running{opt: opt, say: opt.sayer(), cmd: prepare(ctx), cancel: cancel}
-	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = opt.Stdin, opt.Stdout, opt.Stderr
-	err := r.run()
+	conv, err := newConversion(opt.Text, r.cmd, r.say)
+	if err == nil {
+		r.conv = conv
+		r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = conv.stdin(opt.Stdin), conv.stdout(opt.Stdout), conv.stderr(opt.Stderr)
+		err = r.run()
+	}
 	if opt.CloseStdout != nil {
 		if cerr := opt.CloseStdout(); cerr != nil && !brokenPipe(cerr) && err == nil {
 			err = &client.LocalError{Result: r.cmd.Result(), Err: cerr}
@@ -93,6 +98,7 @@ type running struct {
 	say    sayer
 	cmd    *client.Cmd
 	cancel context.CancelCauseFunc
+	conv   *conversion
 
 	waited   bool      // Wait returned: the command's Result stands
 	last     os.Signal // that came; nil: none
@@ -103,6 +109,7 @@ type running struct {
 
 // run gives client's error, inside an *Interrupted if this process should die of a signal.
 func (r *running) run() error {
+	defer r.conv.decide(nil, false)
 	if err := r.start(); err != nil {
 		return err
 	}
@@ -111,7 +118,7 @@ func (r *running) run() error {
 	for {
 		select {
 		case <-r.cmd.Done():
-			return r.wait()
+			return r.flush(r.wait())
 		case <-begun:
 			begun = nil
 			r.begun()
@@ -151,6 +158,7 @@ func (r *running) start() error {
 func (r *running) wait() error {
 	err := r.cmd.Wait()
 	r.waited = true
+	r.conv.decide(r.cmd.Info(), r.cmd.Terminal != nil)
 	var exit *client.ExitError
 	if r.last == nil || !errors.As(err, &exit) {
 		return err
@@ -165,6 +173,31 @@ func (r *running) wait() error {
 		}
 	}
 	return err
+}
+
+// flush writes what the outputs still hold of their last line, and gives err, or why it could not.
+func (r *running) flush(err error) error {
+	if len(r.conv.lanes) == 0 {
+		return err
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- r.conv.close() }()
+	var leave <-chan time.Time
+	for {
+		select {
+		case cerr := <-closed:
+			if _, failed := err.(*client.ExitError); cerr != nil && (err == nil || failed) {
+				err = &client.LocalError{Result: r.cmd.Result(), Err: cerr}
+			}
+			return err
+		case s := <-r.opt.Signals:
+			if r.signal(s) && leave == nil {
+				leave = time.After(settleTime)
+			}
+		case <-leave:
+			return &Interrupted{r.last, &client.UnknownError{Err: errGaveUp}}
+		}
+	}
 }
 
 // signal passes a signal on; the second within a second ends the whole tree. It reports true if there is nothing left
@@ -195,6 +228,12 @@ func (r *running) begun() {
 	if info == nil {
 		return
 	}
+	r.conv.decide(info, r.cmd.Terminal != nil)
+	in, out, errs := r.conv.used()
+	r.say.story("the command speaks %q; stdin is %s, stdout %s, stderr %s", info.Encoding, in, out, errs)
+	if r.conv.note != nil && r.conv.converts() && !r.opt.Quiet {
+		r.say.line("%v", r.conv.note)
+	}
 	r.say.story("session %x runs as process %d on %s, held together by a %v", info.Session, info.Pid, info.OS, info.Containment)
 	if info.Note != "" && !r.opt.Quiet {
 		r.say.line("%s", info.Note)
@@ -204,6 +243,7 @@ func (r *running) begun() {
 // outcome is all that is known at the end.
 func (r *running) outcome(err error) outcome {
 	o := outcome{err: err}
+	o.textIn, o.textOut, o.textErr = r.conv.used()
 	var exit *client.ExitError
 	var local *client.LocalError
 	switch {

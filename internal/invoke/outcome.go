@@ -18,6 +18,8 @@ import (
 type outcome struct {
 	err    error // nil: it ran and ended with status 0
 	result session.Result
+
+	textIn, textOut, textErr string // what the streams were taken for; empty: that was never decided
 }
 
 // class says in a word where a failure that is not the command's own happened; empty: nowhere.

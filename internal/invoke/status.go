@@ -29,6 +29,9 @@ type status struct {
 	Session     string   `json:"session"`     // id, hex; empty: it did not start
 	OS          string   `json:"os"`          //
 	Encoding    string   `json:"encoding"`    // that the command speaks
+	TextIn      string   `json:"text_in"`     // what stdin was written in: raw, an encoding, "auto " and the host's; empty: nothing began
+	TextOut     string   `json:"text_out"`    // what stdout was read as
+	TextErr     string   `json:"text_err"`    // what stderr was read as
 	Containment string   `json:"containment"` //
 	ErrorClass  string   `json:"error_class"` // connect authentication refused unknown start ended interrupted local; empty: none
 	Error       string   `json:"error"`       // for people
@@ -41,7 +44,7 @@ func (o outcome) status(host string, exit int) status {
 		Host: withoutTokens(host), Kind: o.kind(), Signal: v.Signal, Core: v.Core,
 		BytesIn: v.In, BytesOut: o.result.Out, BytesErr: o.result.Err, Held: held(v.Held), Survivors: v.Survivors,
 		WallUS: v.Wall, UserUS: v.User, SystemUS: v.System, PeakBytes: v.Peak,
-		ErrorClass: o.class(), Error: withoutTokens(o.words(host)), Exit: exit,
+		TextIn: o.textIn, TextOut: o.textOut, TextErr: o.textErr, ErrorClass: o.class(), Error: withoutTokens(o.words(host)), Exit: exit,
 	}
 	if v.Kind == frame.Exited || v.Kind == frame.StartFailed {
 		s.Code = &v.Code
