@@ -48,6 +48,8 @@ type Request struct {
 type Grant struct {
 	KeyID string
 	User  string // "": the daemon's own
+	// UserShell is the key's; empty: the daemon's setting, or the user's own.
+	UserShell string
 
 	// What to run: one of these, as in Request, whatever the request had. All
 	// are zero for tcp and listen.
@@ -87,7 +89,7 @@ func (r *Ring) Authorize(keyID string, req Request, now time.Time) (Grant, *Refu
 	}
 	k, _ := r.Key(keyID)
 	g := Grant{
-		KeyID: k.ID, Terminal: req.Terminal, Env: slices.Concat(k.Env, req.AcceptEnv),
+		KeyID: k.ID, UserShell: k.Shell, Terminal: req.Terminal, Env: slices.Concat(k.Env, req.AcceptEnv),
 		MaxSessions: k.MaxSessions, MaxDuration: k.MaxDuration, IdleTimeout: k.IdleTimeout,
 		Until: k.Expires, OnLost: k.OnLost, Survivors: k.Survivors,
 	}

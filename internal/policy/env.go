@@ -15,7 +15,8 @@ var usualEnv = []string{"LANG", "LC_*", "GIT_PROTOCOL"}
 // configuration opens either.
 var (
 	daemonsEnv = []string{"HOME", "USER", "LOGNAME", "SHELL", "PATH", "REXEC_*", "SSH_*"}
-	neverEnv   = []string{"LD_*", "DYLD_*", "BASH_ENV", "ENV", "BASH_FUNC_*", "SHELLOPTS", "BASHOPTS", "PS4"}
+	neverEnv   = []string{"LD_*", "DYLD_*", "BASH_ENV", "ENV", "BASH_FUNC_*", "SHELLOPTS", "BASHOPTS", "PS4",
+		"COMSPEC", "PATHEXT", "PSMODULEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"}
 )
 
 // AllowEnv reports whether a client may set the variable: one of LANG, LC_*,

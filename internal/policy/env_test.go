@@ -31,7 +31,7 @@ func TestSem22_PatternsLetMoreThrough(t *testing.T) {
 func TestSem22_NothingOpensTheRest(t *testing.T) {
 	patterns := []string{"*", "PATH", "LD_PRELOAD", "?OME"}
 	for _, name := range []string{
-		"LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "ENV", "PATH", "HOME", "USER", "LOGNAME",
+		"LD_PRELOAD", "ComSpec", "SystemRoot", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "ENV", "PATH", "HOME", "USER", "LOGNAME",
 		"SHELL", "REXEC_SESSION", "REXEC_KEY_ID", "SSH_CONNECTION", "SSH_ORIGINAL_COMMAND", "Path", "ld_preload",
 		"BASH_FUNC_ls%%", "SHELLOPTS", "BASHOPTS", "PS4", "", "A=B", "=", "A\nB", "A\x00", "\xff",
 	} {

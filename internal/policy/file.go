@@ -70,6 +70,7 @@ func readKey(t *strictoml.Table) Key {
 		Source:      readSource(t, "source"),
 		User:        t.Text("user"),
 		Users:       t.Texts("users"),
+		Shell:       t.Text("shell"),
 		Commands:    t.Texts("commands"),
 		Command:     t.Text("command"),
 		SFTPRoot:    t.Text("sftp_root"),
@@ -94,7 +95,7 @@ func readKey(t *strictoml.Table) Key {
 	// What is absent is no limit. What is there and empty must not silently
 	// mean the same.
 	for field, empty := range map[string]bool{
-		"comment": k.Comment == "", "source": k.Source == nil, "user": k.User == "", "users": k.Users == nil,
+		"comment": k.Comment == "", "source": k.Source == nil, "user": k.User == "", "users": k.Users == nil, "shell": k.Shell == "",
 		"commands": k.Commands == nil, "command": k.Command == "", "env": k.Env == nil,
 		"sftp_root": k.SFTPRoot == "", "forward": k.Forward == nil,
 		"not_before": k.NotBefore.IsZero(), "expires": k.Expires.IsZero(),
@@ -197,6 +198,7 @@ func (k Key) encode(line func(field, value string)) {
 	list("source", k.sourceTexts())
 	text("user", k.User)
 	list("users", k.Users)
+	text("shell", k.Shell)
 	list("commands", k.Commands)
 	text("command", k.Command)
 	text("sftp_root", k.SFTPRoot)

@@ -20,7 +20,7 @@ import (
 func TestEveryFieldIsRead(t *testing.T) {
 	r := ringOf(t,
 		`comment = "Zhang's laptop, 张"`, `not_before = 2026-01-01T00:00:00Z`, `expires = 2027-01-01T02:00:00+02:00`,
-		`source = ["192.0.2.0/24", "2001:db8::1", "::ffff:198.51.100.4"]`, `user = "deploy"`, `users = ["root", "www"]`,
+		`source = ["192.0.2.0/24", "2001:db8::1", "::ffff:198.51.100.4"]`, `user = "deploy"`, `users = ["root", "www"]`, `shell = "pwsh"`,
 		`commands = ["uptime"]`, `env = ["TZ", "APP_*"]`, `no_terminal = true`, `max_sessions = 3`, `max_duration = "8h"`,
 		`idle_timeout = "10m"`, `on_lost = "hangup"`, `survivors = "kill"`,
 		`sftp_root = "/srv/数据"`, `forward = ["db.lab:5432"]`, `next_secret = "`+secretText(1)+`"`)
@@ -34,6 +34,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}, k.Source)
 	assert.Equal(t, "deploy", k.User)
 	assert.Equal(t, []string{"root", "www"}, k.Users)
+	assert.Equal(t, "pwsh", k.Shell)
 	assert.Equal(t, []string{"uptime"}, k.Commands)
 	assert.Equal(t, []string{"TZ", "APP_*"}, k.Env)
 	assert.True(t, k.NoTerminal)
@@ -235,6 +236,7 @@ func drawKey(t *rapid.T, i int) Key {
 		Expires:     moment(2000, 9999, "expires"),
 		User:        rapid.OneOf(rapid.Just(""), name).Draw(t, "user"),
 		Users:       list(name, "users"),
+		Shell:       rapid.SampledFrom([]string{"", "pwsh", "/bin/b sh", `C:\Windows\cmd.exe`}).Draw(t, "shell"),
 		Env:         list(rapid.StringMatching(`X[A-Z_*?]{1,8}`), "env"),
 		NoTerminal:  rapid.Bool().Draw(t, "no terminal"),
 		MaxSessions: rapid.IntRange(0, 1<<30).Draw(t, "sessions"),

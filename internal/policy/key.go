@@ -51,6 +51,10 @@ type Key struct {
 	// given, it alone may be named; where neither is, everybody may.
 	Users []string // users
 
+	// Shell runs command lines, and is what a client gets that names no
+	// command, instead of the daemon's setting and the user's own shell.
+	Shell string // shell
+
 	Commands []string // commands: patterns, see Pattern; no shell then, and no forwarding but Forward
 	Command  string   // command: a shell line that runs whatever was asked for; no forwarding then but Forward
 	// SFTPRoot is the folder that SFTP is held in and shows as "/"; not absolute: in the user's home. Beside it only
@@ -161,6 +165,7 @@ func (k Key) check(report func(field string, err error)) {
 	}
 	checkText(report, "comment", k.Comment, "")
 	checkText(report, "user", k.User, "")
+	checkText(report, "shell", k.Shell, "")
 	checkText(report, "command", k.Command, "\t\n")
 	checkText(report, "sftp_root", k.SFTPRoot, "")
 	for _, list := range []struct {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -90,7 +91,10 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 		}
 		return nil, none, fail
 	}
-	if shell := s.settings().Shell; shell != "" {
+	if shell := cmp.Or(grant.UserShell, s.settings().Shell); shell != "" {
+		if err := platform.CheckShell(shell); err != nil {
+			return nil, none, unable(fmt.Sprintf("its shell %q %v: tell its administrator", shell, err))
+		}
 		user.Shell = shell
 	}
 	if len(grant.Argv) == 0 && !grant.SFTP && user.ShellRefuses() {
