@@ -19,6 +19,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"rexec/frame"
@@ -51,8 +52,10 @@ type Config struct {
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Connected is called once the daemon has proved itself; nil: nothing is.
 	Connected func()
-	// Trace is told the steps of a connection in a few words; nil: nobody.
+	// Trace is told the story of a connection in lines for people, from several goroutines; nil: nobody.
 	Trace func(format string, args ...any)
+	// TraceLevel is how much of it: 1, and 0, the steps; 2, the parameters too; 3, every message.
+	TraceLevel int
 }
 
 // FromToken takes KeyID, ServerID, Secret, Pin and Address from a token. serverID names the daemon for a lab token, which
@@ -75,7 +78,9 @@ type Client struct {
 
 	mu     sync.Mutex // also held while connecting: whoever comes meanwhile waits for the same link
 	link   *link.Link
-	err    error // of the one attempt to connect
+	story  *story    // from then on
+	told   sync.Once // the story's end
+	err    error     // of the one attempt to connect
 	closed bool
 }
 
@@ -107,7 +112,10 @@ func (c *Client) Close() error {
 		return nil
 	}
 	c.link.Close()
-	return c.link.Wait()
+	err := c.link.Wait()
+	sent, received := c.link.Moved()
+	c.told.Do(func() { c.story.end(sent, received, c.link.RTT()) })
+	return err
 }
 
 // Wait returns when the connection has ended: nil after Close, or where there never was one, else why.
@@ -201,31 +209,28 @@ func (c *Client) connect(ctx context.Context, first func(*link.Conn) error) (mad
 
 func (c *Client) dial(ctx context.Context, first func(*link.Conn) error) (*link.Link, error) {
 	cfg := c.cfg
-	trace := cfg.Trace
-	if trace == nil {
-		trace = func(string, ...any) {}
-	}
+	c.story = newStory(cfg)
 	timeout := cfg.ConnectTimeout
 	if timeout == 0 {
 		timeout = link.Timeout
 	}
-	began := time.Now()
-	trace("connecting to %s", cfg.Address)
+	c.story.say(1, "connecting to %s", cfg.Address)
 	nc, err := c.dialBelow(ctx, timeout)
 	if err != nil {
 		return nil, &ConnectError{Address: cfg.Address, Err: dialCause(ctx, err, timeout)}
 	}
-	trace("connected to %s after %v", nc.RemoteAddr(), since(began))
+	c.story.say(1, "connected to %s after %v", nc.RemoteAddr(), c.story.after())
+	c.story.say(2, "from %s, with %v for TLS and the proofs", nc.LocalAddr(), timeout)
 	l, err := link.Client(ctx, nc, link.ClientConfig{
 		Credentials: hmacauth.Credentials{KeyID: cfg.KeyID, ServerID: cfg.ServerID, Secret: cfg.Secret},
 		Pin:         cfg.Pin, Timeout: timeout, Ping: cfg.Ping, PingCount: cfg.PingCount, First: first,
-		Guard: cfg.Guard,
+		Guard: cfg.Guard, Trace: c.story.say, Watch: c.story.watch(),
 	})
 	if err != nil {
 		return nil, c.linkError(err)
 	}
-	trace("%s proved that it holds key %q and is %q, after %v; a round trip takes %v", nc.RemoteAddr(), cfg.KeyID, cfg.ServerID,
-		since(began), l.RTT().Round(10*time.Microsecond))
+	c.story.say(1, "%s proved that it holds key %q and is %q, after %v; a round trip takes %v", nc.RemoteAddr(), cfg.KeyID, cfg.ServerID,
+		c.story.after(), l.RTT().Round(10*time.Microsecond))
 	if cfg.Pin == nil && cfg.Pinned != nil {
 		cfg.Pinned(l.Pin)
 	}
@@ -235,16 +240,18 @@ func (c *Client) dial(ctx context.Context, first func(*link.Conn) error) (*link.
 	return l, nil
 }
 
-func since(t time.Time) time.Duration { return time.Since(t).Round(100 * time.Microsecond) }
-
 func (c *Client) dialBelow(ctx context.Context, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if c.cfg.Dial != nil {
 		return c.cfg.Dial(ctx, c.cfg.Address)
 	}
-	// Keepalive is the protocol's own business.
-	return (&net.Dialer{KeepAlive: -1}).DialContext(ctx, "tcp", c.cfg.Address)
+	d := net.Dialer{KeepAlive: -1} // that is the protocol's own business
+	d.Control = func(_, address string, _ syscall.RawConn) error {
+		c.story.say(2, "trying %s", address)
+		return nil
+	}
+	return d.DialContext(ctx, "tcp", c.cfg.Address)
 }
 
 // dialCause gives the words below net.OpError's address, which ConnectError says already.

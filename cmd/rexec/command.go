@@ -198,7 +198,7 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	line := inv.line
 	t.cfg.ConnectTimeout = inv.opt.connectTimeout
 	t.cfg.Ping, t.cfg.PingCount = keepalive(line)
-	t.cfg.Trace, t.cfg.Connected = inv.trace, inv.connected
+	t.cfg.Trace, t.cfg.TraceLevel, t.cfg.Connected = inv.trace, line.Verbose(), inv.connected
 	signals, restore := catchSignals()
 	defer restore()
 	c := client.New(t.cfg)

@@ -175,6 +175,7 @@ func (m *many) locateHost(hosts *inventory.Inventory, entry inventory.Host, tok 
 	}
 	t.cfg.ConnectTimeout = m.opt.connectTimeout
 	t.cfg.Ping, t.cfg.PingCount = keepalive(m.line)
+	t.cfg.TraceLevel = m.line.Verbose()
 	if m.report.Verbose {
 		t.cfg.Trace = func(format string, args ...any) { _ = m.screen.Say(t.name + ": " + fmt.Sprintf(format, args...)) }
 	}

@@ -6,8 +6,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"rexec/frame"
 )
 
 // sayer prints our lines.
@@ -42,6 +45,28 @@ func (s sayer) story(format string, args ...any) {
 		s.line(format, args...)
 	}
 }
+
+// verdictStory tells a verdict to a person.
+func (o outcome) verdictStory() string {
+	v := o.result.Verdict
+	s := fmt.Sprintf("the verdict: %v", v.Kind)
+	if v.Kind == frame.Exited || v.Kind == frame.StartFailed {
+		s += fmt.Sprintf(" with code %d", v.Code)
+	}
+	if v.Signal != "" {
+		s += " by SIG" + v.Signal
+	}
+	s += fmt.Sprintf(" after %v (processor %v); stdin %d bytes, stdout %d, stderr %d", micros(v.Wall), micros(v.User+v.System), v.In, o.result.Out, o.result.Err)
+	if h := held(v.Held); len(h) > 0 {
+		s += "; something that lives on holds its " + strings.Join(h, " and ") + " open"
+	}
+	if v.Survivors > 0 {
+		s += fmt.Sprintf("; %d of the processes it started live on", v.Survivors)
+	}
+	return s
+}
+
+func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
 // maxLine bounds what the other side can put on a terminal, in bytes.
 const maxLine = 2048

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 
 	"rexec/frame"
 )
@@ -77,8 +76,7 @@ func finish(o outcome, opt Options) int {
 		say.line("%s", words)
 	}
 	if v := o.result.Verdict; v.Kind != 0 {
-		say.story("%v, code %d, signal %q, %d bytes in, %d out, %d err, held open %v, %d survivors, after %v",
-			v.Kind, v.Code, v.Signal, v.In, o.result.Out, o.result.Err, held(v.Held), v.Survivors, time.Duration(v.Wall)*time.Microsecond)
+		say.story("%s", o.verdictStory())
 	}
 	if opt.Status == nil {
 		return code

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -22,6 +23,11 @@ type ClientConfig struct {
 	Timeout     time.Duration // 0: Timeout
 	Ping        time.Duration // 0: what M4 says
 	PingCount   int           // 0: what M4 says
+
+	// Trace is told what happens until the proofs are done: 1, the steps; 2, the parameters. nil: nobody is.
+	Trace func(level int, format string, args ...any)
+	// Watch is shown every frame behind the proofs, as mux.Config has it; nil: nobody is.
+	Watch func(sent bool, h frame.Header, payload []byte)
 
 	Guard func() // deferred by every goroutine of the link; nil: nothing
 
@@ -62,6 +68,9 @@ func (e *ClientError) Unwrap() error { return e.Err }
 // Client makes a link over nc, which it owns from now on. ctx bounds the handshake alone. The error is always a
 // *ClientError; nc is closed then, and streams that First opened end with it.
 func Client(ctx context.Context, nc net.Conn, cfg ClientConfig) (*Link, error) {
+	if cfg.Trace == nil {
+		cfg.Trace = func(int, string, ...any) {}
+	}
 	d := dialogue{channel: clientChannel(nc, cfg.Pin), cfg: cfg, stage: StageChannel}
 	d.bound(cfg.Timeout)
 	stop := context.AfterFunc(ctx, d.cancel)
@@ -103,10 +112,12 @@ func (d *dialogue) run() (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.tellChannel(cs, pin)
 	hs, err := hmacauth.NewClient(b, d.cfg.Credentials)
 	if err != nil {
 		return nil, err
 	}
+	d.cfg.Trace(2, "M1: key %q, for the daemon %q, version %d", d.cfg.Credentials.KeyID, d.cfg.Credentials.ServerID, hmacauth.Version)
 	asked := time.Now()
 	if _, err := d.Write(hs.M1()); err != nil {
 		return nil, err
@@ -117,11 +128,12 @@ func (d *dialogue) run() (*Link, error) {
 		return nil, err
 	}
 	rtt := time.Since(asked)
+	d.cfg.Trace(2, "M2: the daemon's challenge came after %v", rtt.Round(time.Microsecond))
 	m3, err := hs.M3(m2)
 	if err != nil {
 		return nil, err
 	}
-	d.mux = mux.New(d.below.clocks(mux.Config{Role: mux.Client, RTT: rtt, Guard: d.cfg.Guard}))
+	d.mux = mux.New(d.below.clocks(mux.Config{Role: mux.Client, RTT: rtt, Guard: d.cfg.Guard, Watch: d.cfg.Watch}))
 	params, err := d.prove(hs, m3, r)
 	if err != nil {
 		return nil, err
@@ -150,6 +162,11 @@ func (d *dialogue) prove(hs *hmacauth.Client, m3 []byte, r *bufio.Reader) (hmaca
 			d.stage = StageUnknown
 		}
 	}
+	if d.stage == StageUnknown {
+		d.cfg.Trace(2, "M3: the proof of the key, and in the same flight the command, for the certificate is the pinned one")
+	} else {
+		d.cfg.Trace(2, "M3: the proof of the key")
+	}
 	if _, err := d.Write(m3); err != nil {
 		return hmacauth.Params{}, err
 	}
@@ -165,8 +182,20 @@ func (d *dialogue) prove(hs *hmacauth.Client, m3 []byte, r *bufio.Reader) (hmaca
 		}
 		return hmacauth.Params{}, err
 	}
+	d.cfg.Trace(2, "M4: the daemon's own proof is right; connection %x, frames of at most %d bytes, %d bytes ahead, a sign of life every %d s, lost after %d without one",
+		params.ConnID, params.MaxFrame, params.Window, params.PingSeconds, params.PingCount+1)
 	if d.cfg.Pin == nil && d.cfg.First != nil {
 		err = d.cfg.First(d.mux)
 	}
 	return params, err
+}
+
+// tellChannel says what TLS has come to.
+func (d *dialogue) tellChannel(cs tls.ConnectionState, pin [32]byte) {
+	known := "which nobody has pinned yet"
+	if d.cfg.Pin != nil {
+		known = "the pinned one"
+	}
+	d.cfg.Trace(1, "%s is up; the daemon shows the certificate %x, %s", tls.VersionName(cs.Version), pin[:8], known)
+	d.cfg.Trace(2, "TLS has %s, keys by %v, protocol %q", tls.CipherSuiteName(cs.CipherSuite), cs.CurveID, cs.NegotiatedProtocol)
 }

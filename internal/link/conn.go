@@ -18,8 +18,9 @@ import (
 // quarter of the throughput and a sixth more processor time, because the other side waits while this one encrypts.
 type conn struct {
 	net.Conn
-	born                time.Time    // what the two below count from, so that a step of the clock changes nothing
-	lastRead, lastWrite atomic.Int64 // nanoseconds since born
+	born                time.Time     // what the two below count from, so that a step of the clock changes nothing
+	lastRead, lastWrite atomic.Int64  // nanoseconds since born
+	got, put            atomic.Uint64 // bytes
 
 	// Reading, by one goroutine at a time.
 	in     []byte // what was read and not yet taken, within small or inLent
@@ -68,6 +69,7 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		c.lastRead.Store(int64(time.Since(c.born)))
+		c.got.Add(uint64(n))
 		c.in, c.inErr, c.filled = buf[:n], err, n
 	}
 	n := copy(p, c.in)
@@ -164,6 +166,7 @@ func (c *conn) write(p []byte) error {
 		if n > 0 {
 			p = p[n:]
 			c.lastWrite.Store(int64(time.Since(c.born)))
+			c.put.Add(uint64(n))
 		}
 		switch {
 		case err == nil && n == 0:

@@ -42,6 +42,11 @@ func (l *Link) Wait() error {
 	return l.err
 }
 
+// Moved is how many bytes the connection carried so far, TLS included.
+func (l *Link) Moved() (sent, received uint64) {
+	return l.channel.below.put.Load(), l.channel.below.got.Load()
+}
+
 // start runs the multiplexer over the authenticated channel. guard is deferred by the goroutine that reads.
 func start(m *mux.Conn, r *bufio.Reader, ch *channel, guard func()) *Link {
 	if guard == nil {

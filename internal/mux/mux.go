@@ -58,6 +58,10 @@ type Config struct {
 	// panics; nil: nothing.
 	Guard func()
 
+	// Watch is shown every frame that is sent or came, in the order of each direction, by the goroutine that writes or reads:
+	// both wait for it. It must not call the connection. payload is nil for DATA that came. nil: nobody watches.
+	Watch func(sent bool, h frame.Header, payload []byte)
+
 	// LastRead and LastWrite say when the transport last moved a byte, seen below TLS's records. nil: when a Read or
 	// Write of the transport last returned.
 	LastRead, LastWrite func() time.Time
@@ -188,6 +192,7 @@ func (c *Conn) TakeQueued(limit int) []byte {
 	}
 	b := c.ctl
 	c.ctl = nil
+	c.tell(b)
 	return b
 }
 

@@ -22,8 +22,10 @@ func (c *Conn) readLoop(r *bufio.Reader) error {
 		case err != nil:
 			err = protocolf("%v", err)
 		case h.Type == frame.TypeData:
+			c.told(h, nil)
 			err = c.onData(r, h)
 		case h.Type >= frame.Skippable:
+			c.told(h, nil)
 			err = c.discard(r, int(h.Length))
 		default:
 			if cap(scratch) < int(h.Length) {
@@ -34,6 +36,7 @@ func (c *Conn) readLoop(r *bufio.Reader) error {
 				scratch = nil // a rare large message does not stay in memory
 			}
 			if _, err = c.readFull(r, p); err == nil {
+				c.told(h, p)
 				err = c.onMessage(h, p)
 			}
 		}

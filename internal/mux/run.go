@@ -75,6 +75,7 @@ func (c *Conn) runEnded(r *bufio.Reader, w Transport) error {
 		guard := time.AfterFunc(drainTime, func() { _ = w.Close() })
 		defer guard.Stop()
 		if len(queued) > 0 {
+			c.tell(queued)
 			_, _ = w.Write(queued)
 		}
 		if w.CloseWrite() == nil && c.cfg.Role == Daemon {

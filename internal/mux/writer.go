@@ -34,6 +34,7 @@ func (c *Conn) writeLoop(w Transport) error {
 			}
 			continue
 		}
+		c.tell(buf)
 		began := max(c.now(), 1)
 		c.writing.Store(int64(began))
 		_, err := w.Write(buf)
