@@ -215,7 +215,7 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 		return inv.stay(ctx, c, signals)
 	}
 	opt := inv.report
-	opt.Stdout, opt.Signals = inv.std.out, signals
+	opt.Stdout, opt.Signals, opt.Text = inv.std.out, signals, inv.text(t)
 	if inv.opt.statusJSON != "fd:1" { // the status comes after all else
 		opt.CloseStdout = inv.std.out.Close
 	}
@@ -228,6 +228,26 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 		dieOf(die)
 	}
 	return code
+}
+
+// text says which streams are text: those that end at a terminal here, or all where the line says so. A subsystem's never.
+func (inv *invocation) text(t target) invoke.Text {
+	std, all := inv.std, inv.opt.text
+	txt := invoke.Text{Encoding: inv.opt.encoding, Typed: localterm.Is(std.in)}
+	if txt.Encoding == "" {
+		txt.Encoding = t.encoding
+	}
+	if inv.line.Subsystem {
+		return txt
+	}
+	txt.In, txt.Out, txt.Err = all || txt.Typed, all || localterm.Is(std.out), all || localterm.Is(std.err)
+	switch {
+	case localterm.Is(std.err):
+		txt.Bell = std.err
+	case localterm.Is(std.out):
+		txt.Bell = std.out
+	}
+	return txt
 }
 
 // command is what the line says is to run.

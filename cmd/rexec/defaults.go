@@ -14,6 +14,7 @@ import (
 	"rexec/internal/inventory"
 	"rexec/internal/sshopt"
 	"rexec/internal/strictoml"
+	"rexec/platform/text"
 )
 
 // defaults are what the user wants wherever the command line says nothing: config.toml in the client's folder. For each
@@ -26,6 +27,7 @@ type defaults struct {
 	aliveCountMax  int           // server_alive_count_max; 0: not said, -1: never give up
 	linger         time.Duration // linger, as client.Cmd has it
 	sendEnv        []string      // send_env: names and globs
+	encoding       string        // encoding: what hosts speak; empty: each says so
 }
 
 // mostDefaults bounds config.toml, in bytes.
@@ -67,6 +69,7 @@ func settings() []setting {
 			}
 			return err
 		}},
+		{"encoding", func(d *defaults, name string) (err error) { d.encoding, err = text.Canonical(name); return err }},
 		{"linger", func(d *defaults, text string) (err error) { d.linger, err = parseLinger(text); return err }},
 	}
 }
@@ -163,6 +166,9 @@ func (inv *invocation) settle() error {
 	if line.ServerAliveCountMax == 0 {
 		line.ServerAliveCountMax = d.aliveCountMax
 	}
+	if inv.opt.encoding == "" && inv.std.getenv("REXEC_ENCODING") != "" {
+		inv.opt.encoding = d.encoding
+	}
 	if inv.opt.linger == 0 {
 		inv.opt.linger = d.linger
 	}
@@ -171,12 +177,15 @@ func (inv *invocation) settle() error {
 	return nil
 }
 
-// fill gives an entry the user and the port that it does not have itself.
+// fill gives an entry the user, the port and the encoding that it does not have itself.
 func (d defaults) fill(entry *inventory.Host) {
 	if entry.User == "" {
 		entry.User = d.user
 	}
 	if entry.Port == 0 {
 		entry.Port = d.port
+	}
+	if entry.Encoding == "" {
+		entry.Encoding = d.encoding
 	}
 }

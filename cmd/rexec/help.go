@@ -18,6 +18,8 @@ Options, before or after HOST, up to the first word of COMMAND:
   --env NAME[=VALUE]      the command must have this variable
   --cwd DIR               where the command starts
   --argv                  COMMAND is a program and its arguments; no shell reads it
+  --encoding NAME         what the host speaks: auto, utf-8, gbk, gb18030, big5, shift_jis, euc-kr, cp437, ..., or raw
+  --text                  convert all streams to and from UTF-8, not only those at a terminal
   --status-json FILE      write what is known of the result there; fd:N: to a descriptor
   --config-dir DIR        the folder with hosts and keys (else REXEC_CONFIG_DIR, else ~/.config/rexec)
   --help --version

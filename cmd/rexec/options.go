@@ -7,6 +7,7 @@ import (
 
 	"rexec/client"
 	"rexec/internal/sshopt"
+	"rexec/platform/text"
 )
 
 // longOptions are those that ssh does not know.
@@ -18,6 +19,8 @@ func longOptions() []sshopt.LongOption {
 		{Name: "env", Value: true, Repeat: true},
 		{Name: "cwd", Value: true},
 		{Name: "argv"},
+		{Name: "text"},
+		{Name: "encoding", Value: true},
 		{Name: "status-json", Value: true},
 		{Name: "config-dir", Value: true},
 		{Name: "help", Alone: true},
@@ -33,6 +36,8 @@ type options struct {
 	env            []string      // NAME=VALUE
 	cwd            string
 	argv           bool
+	text           bool   // all streams are text
+	encoding       string // canonical; empty: not given
 	statusJSON     string // empty: none
 	configDir      string // empty: not given
 	fleet          fleetOptions
@@ -60,6 +65,12 @@ func readOptions(line *sshopt.Line, std stdio) (o options, err error) {
 	}
 	o.cwd, _ = line.LongLast("cwd")
 	_, o.argv = line.LongLast("argv")
+	_, o.text = line.LongLast("text")
+	if name, given := line.LongLast("encoding"); given {
+		if o.encoding, err = text.Canonical(name); err != nil {
+			return o, fmt.Errorf("option --encoding: %w", err)
+		}
+	}
 	o.configDir, _ = line.LongLast("config-dir")
 	given := false
 	if o.statusJSON, given = line.LongLast("status-json"); given && o.statusJSON == "" {

@@ -20,7 +20,9 @@ type target struct {
 	name  string   // of the pin
 	user  string   // to run as; empty: the daemon decides
 	shell []string // the words before a command line; nil: the daemon's shell
-	cfg   client.Config
+	// encoding is what the host speaks; empty: it says so itself.
+	encoding string
+	cfg      client.Config
 }
 
 // configDir is the client's folder: --config-dir, else REXEC_CONFIG_DIR, else the user's.
@@ -161,7 +163,7 @@ func locate(entry inventory.Host, tok hmacauth.Token, line *sshopt.Line) (target
 	case sshopt.FamilyIPv6:
 		cfg.Dial = dialOver("tcp6")
 	}
-	t := target{name: entry.Name, user: line.User, shell: entry.Shell, cfg: cfg}
+	t := target{name: entry.Name, user: line.User, shell: entry.Shell, encoding: entry.Encoding, cfg: cfg}
 	if t.user == "" {
 		t.user = entry.User
 	}

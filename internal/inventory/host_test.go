@@ -115,7 +115,7 @@ func TestBadHostsFileIsRefusedByPlace(t *testing.T) {
 		"[[host]]\nname = 'a'\nkey = ''":                     `:3:1: "key" is not good: key name is empty`,
 		"[[host]]\nname = 'a'\nserver_id = 'A'":              `:3:1: "server_id" is not good: server id "A" has 'A' in it`,
 		"[[host]]\nname = 'a'\nuser = \"a\\n\"":              `:3:1: "user" is not good: it is empty or cannot be shown`,
-		"[[host]]\nname = 'a'\nencoding = ''":                `:3:1: "encoding" is not good: it is empty or cannot be shown`,
+		"[[host]]\nname = 'a'\nencoding = ''":                `:3:1: "encoding" is not good: encoding "" is not known: want auto, raw, utf-8, gbk`,
 		"[[host]]\nname = 'a'\nos = 'Windows'":               `:3:1: "os" is not good: it is "Windows", want one of linux windows darwin`,
 		"[[host]]\nname = 'a'\nshell = []":                   `:3:1: "shell" is not good: it is empty, want the words before the command`,
 		"[[host]]\nname = 'a'\nshell = ['']":                 `:3:1: "shell" is not good: it is empty or cannot be shown`,

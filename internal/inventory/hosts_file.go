@@ -10,6 +10,7 @@ import (
 	"rexec/hmacauth"
 	"rexec/internal/nodeset"
 	"rexec/internal/strictoml"
+	"rexec/platform/text"
 )
 
 // entry is the name as it stands in the file.
@@ -76,10 +77,12 @@ func readHost(t *strictoml.Table) (Host, many) {
 	if t.Has("key") {
 		fail("key", checkKeyName(h.Key))
 	}
-	for field, text := range map[string]string{"user": h.User, "encoding": h.Encoding} {
-		if t.Has(field) {
-			fail(field, checkShown(text))
-		}
+	if t.Has("encoding") {
+		_, err := text.Canonical(h.Encoding)
+		fail("encoding", err)
+	}
+	if t.Has("user") {
+		fail("user", checkShown(h.User))
 	}
 	if t.Has("os") && !slices.Contains(systems(), h.OS) {
 		fail("os", fmt.Errorf("it is %.64q, want one of %s", h.OS, strings.Join(systems(), " ")))

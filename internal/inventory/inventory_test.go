@@ -284,7 +284,7 @@ func TestAddedAndRemovedHostsAreReadBack(t *testing.T) {
 			}
 			h := Host{
 				Name: name, Address: rapid.SampledFrom([]string{"", "a.example", "[::1]"}).Draw(t, "address"),
-				Port: rapid.IntRange(0, 65535).Draw(t, "port"), User: text.Draw(t, "user"), Encoding: text.Draw(t, "encoding"),
+				Port: rapid.IntRange(0, 65535).Draw(t, "port"), User: text.Draw(t, "user"), Encoding: rapid.SampledFrom([]string{"", "auto", "gbk", "cp1252"}).Draw(t, "encoding"),
 				ServerID: rapid.StringMatching(`[a-z@.]{0,5}`).Draw(t, "id"),
 			}
 			data = appendHost(data, h)

@@ -29,7 +29,7 @@ type room struct {
 var table = []room{
 	{"cmd/rexecd", "internal/server internal/policy platform internal/audit hmacauth client internal/invoke internal/secretfile internal/sftpserver internal/strictoml",
 		"wires the daemon; try runs a command through the whole stack, so client and invoke too"},
-	{"cmd/rexec", "client internal/invoke internal/fleet internal/inventory internal/nodeset internal/localterm internal/forward hmacauth internal/secretfile internal/sshopt internal/strictoml",
+	{"cmd/rexec", "platform/text client internal/invoke internal/fleet internal/inventory internal/nodeset internal/localterm internal/forward hmacauth internal/secretfile internal/sshopt internal/strictoml",
 		"flags and files of the client; it starts nothing here, so neither platform nor server"},
 
 	{"internal/fleet", "client internal/invoke internal/nodeset platform/text frame session",
@@ -46,7 +46,7 @@ var table = []room{
 	{"hmacauth", "frame", "proofs alone: no connections, no policy, no files"},
 	{"internal/policy", "hmacauth internal/secretfile internal/strictoml", "says who may; does not prove and does not run"},
 	{"internal/audit", "platform/text", "records; does not decide"},
-	{"internal/inventory", "hmacauth internal/nodeset internal/secretfile internal/sshconfig internal/strictoml", "names, files and tokens of hosts; does not dial"},
+	{"internal/inventory", "hmacauth internal/nodeset internal/secretfile internal/sshconfig internal/strictoml platform/text", "names, files and tokens of hosts; does not dial"},
 
 	{"frame", "", "the bytes: it does not know what a frame is for"},
 	{"platform", "platform/text", "the kernel: it does not know the network, but what code page or locale a command gets, which text has names for"},
