@@ -29,6 +29,17 @@ func completions(line []string, std stdio) []string {
 		case len(before) == 2 && (before[1] == "rm" || before[1] == "trust"):
 			may = known(std).names
 		}
+	case len(before) > 0 && before[0] == "lab":
+		switch {
+		case len(before) == 1:
+			may = []string{"init", "token", "ls", "rm"}
+		case len(before) == 2 && (before[1] == "token" || before[1] == "rm"):
+			may = labNames(std)
+		case before[1] == "token" && strings.HasPrefix(last, "-"):
+			may = []string{"--out", "--address"}
+		case before[1] == "token" && len(before) == 3:
+			may = setWords(last, std)
+		}
 	case len(before) == 1 && before[0] == "completion":
 		may = []string{"bash", "zsh", "fish", "powershell"}
 	case len(before) > 0 && slices.Contains(verbs(), before[0]):
@@ -40,7 +51,7 @@ func completions(line []string, std stdio) []string {
 	default:
 		may = setWords(last, std)
 		if len(before) == 0 {
-			may = append(may, "host", "completion", "help", "version", "ssh")
+			may = append(may, "host", "lab", "completion", "help", "version", "ssh")
 		}
 	}
 	return slices.DeleteFunc(may, func(w string) bool { return !strings.HasPrefix(w, last) })
@@ -101,6 +112,21 @@ func known(std stdio) (k knownWords) {
 	k.names = slices.DeleteFunc(slices.Compact(k.names), func(w string) bool { return !plainWord.MatchString(w) })
 	k.groups = slices.DeleteFunc(k.groups, func(w string) bool { return !plainWord.MatchString(w[1:]) })
 	return k
+}
+
+func labNames(std stdio) (names []string) {
+	inv, err := openInventory("", std, untold)
+	if err != nil {
+		return nil
+	}
+	labs, err := inv.Labs()
+	if err != nil {
+		return nil
+	}
+	for _, l := range labs {
+		names = append(names, l.Name)
+	}
+	return names
 }
 
 // setWords completes the last term of a node set, or a host behind user@.

@@ -27,8 +27,7 @@ func hostCommand(std stdio) *cobra.Command {
 			return errors.New("want: rexec host add NAME | ls [SET...] | rm NAME | trust NAME")
 		},
 	}
-	dir := host.PersistentFlags().String("config-dir", "", "the folder with hosts and keys (default REXEC_CONFIG_DIR, else ~/.config/rexec)")
-	open := func() (*inventory.Inventory, error) { return openInventory(*dir, std, untold) }
+	open := inventoryFlag(host, std)
 	host.AddCommand(
 		&cobra.Command{
 			Use:   "add NAME [-]",
@@ -69,6 +68,12 @@ func hostCommand(std stdio) *cobra.Command {
 		},
 	)
 	return host
+}
+
+// inventoryFlag gives a verb the option --config-dir.
+func inventoryFlag(verb *cobra.Command, std stdio) (open func() (*inventory.Inventory, error)) {
+	dir := verb.PersistentFlags().String("config-dir", "", "the folder with hosts and keys (default REXEC_CONFIG_DIR, else ~/.config/rexec)")
+	return func() (*inventory.Inventory, error) { return openInventory(*dir, std, untold) }
 }
 
 // addWords refuses a token among the words, where the list of processes and the shell's history would show it.

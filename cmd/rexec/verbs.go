@@ -21,7 +21,7 @@ func runVerb(ctx context.Context, args []string, std stdio) int {
 	if err := enoughDescriptors(); err != nil {
 		return failVerb(std, err)
 	}
-	if slices.Contains([]string{"lab", "ps", "attach", "logs", "wait", "kill", "cp"}, args[0]) {
+	if slices.Contains([]string{"ps", "attach", "logs", "wait", "kill", "cp"}, args[0]) {
 		return failVerb(std, fmt.Errorf("%s is not built yet (to reach a host of that name: rexec -- %s)", args[0], args[0]))
 	}
 	root := &cobra.Command{
@@ -30,7 +30,7 @@ func runVerb(ctx context.Context, args []string, std stdio) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(hostCommand(std), versionCommand(std), completionCommand(std))
+	root.AddCommand(hostCommand(std), labCommand(std), versionCommand(std), completionCommand(std))
 	root.SetHelpCommand(helpCommand(std))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see rexec help %s", err, args[0])

@@ -35,7 +35,7 @@ func initCommand(std stdio) *cobra.Command {
 	cmd.Flags().StringVar(&f.listen, "listen", ":"+strconv.Itoa(defaultPort), "the address to listen on")
 	cmd.Flags().StringVar(&f.advertise, "advertise", "", "the address clients dial (default: the listen address)")
 	cmd.Flags().StringVar(&f.state, "state", "", "the folder for all files of this daemon")
-	cmd.Flags().StringVar(&f.token, "token", "", "take the name and the key from the token in this file instead of making them")
+	cmd.Flags().StringVar(&f.token, "token", "", "take the name and the key from the token in this file (- is stdin) instead of making them")
 	return cmd
 }
 
@@ -56,9 +56,14 @@ func initialize(f initFlags, std stdio) error {
 	}
 	key := policy.Key{ID: firstKey, Secret: hmacauth.NewSecret()}
 	if f.token != "" {
-		if key, f.name, err = fromToken(f.token, f.name); err != nil {
+		var meant string
+		if key, meant, err = givenKey(f.token, std.in); err != nil {
 			return err
 		}
+		if err := checkMeant(meant, f.name, std); err != nil {
+			return err
+		}
+		f.name = meant
 	}
 	if f.name == "" {
 		h, err := os.Hostname()
@@ -118,26 +123,6 @@ func stateFlag(state string) string {
 		return ""
 	}
 	return " --state " + state
-}
-
-// fromToken takes key and name from a token that was made elsewhere.
-func fromToken(file, name string) (policy.Key, string, error) {
-	data, err := secretfile.Read(file, 1<<16)
-	if err != nil {
-		return policy.Key{}, "", err
-	}
-	tok, err := hmacauth.ParseToken(string(data))
-	if err != nil {
-		return policy.Key{}, "", fmt.Errorf("%s: %w", file, err)
-	}
-	key, err := policy.FromToken(tok)
-	if err != nil {
-		return policy.Key{}, "", err
-	}
-	if name != "" && name != tok.ServerID {
-		return policy.Key{}, "", fmt.Errorf("the token is for %q, not for %q: leave --name out", tok.ServerID, name)
-	}
-	return key, tok.ServerID, nil
 }
 
 // advertised is the address clients dial: the one listened on, a wildcard replaced by the host name.

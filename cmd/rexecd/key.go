@@ -41,12 +41,36 @@ func keyAdd(state *string, std stdio) *cobra.Command {
 	var k policy.Key
 	var source []string
 	var expires time.Duration
+	var token string
 	cmd := &cobra.Command{
 		Use:   "add ID",
 		Short: "make a key and print its token",
-		Args:  oneID,
+		Long:  "Makes a key and prints its token, or, with --token and no ID, takes the key of a token that was made elsewhere.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if token != "" {
+				return noWords(cmd, args)
+			}
+			return oneID(cmd, args)
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			k.ID, k.Secret = args[0], hmacauth.NewSecret()
+			made := hmacauth.Secret{} // to print
+			if token != "" {
+				given, meant, err := givenKey(token, std.in)
+				if err != nil {
+					return err
+				}
+				p, err := locate(*state, std.getenv)
+				if err != nil {
+					return err
+				}
+				if err := checkOurs(p, meant); err != nil {
+					return err
+				}
+				k.ID, k.Secret = given.ID, given.Secret
+			} else {
+				made = hmacauth.NewSecret()
+				k.ID, k.Secret = args[0], made
+			}
 			if expires != 0 {
 				k.Expires = time.Now().Add(expires).UTC().Truncate(time.Second)
 			}
@@ -57,10 +81,11 @@ func keyAdd(state *string, std stdio) *cobra.Command {
 				}
 				k.Source = append(k.Source, p)
 			}
-			return changeRing(*state, std, k.ID, func(r *policy.Ring) (hmacauth.Secret, error) { return k.Secret, r.Add(k) })
+			return changeRing(*state, std, k.ID, func(r *policy.Ring) (hmacauth.Secret, error) { return made, r.Add(k) })
 		},
 	}
 	f := cmd.Flags()
+	f.StringVar(&token, "token", "", "take id and secret from the token in this file (- is stdin), as rexec lab token makes it")
 	f.StringVar(&k.Comment, "comment", "", "words for people")
 	f.DurationVar(&expires, "expires", 0, "how long the key is good, such as 720h")
 	f.StringSliceVar(&source, "source", nil, "addresses or networks its clients must come from")

@@ -89,6 +89,6 @@ func TestReservedWordsAreVerbsOnlyInFirstPlace(t *testing.T) {
 	for _, args := range [][]string{{"--", "host", "ls"}, {"-q", "host", "ls"}, {"u@host", "ls"}} {
 		ours(t, p.run(p.rexec(args...), ""), 255, `^rexec: host "host" is not known`)
 	}
-	ours(t, p.run(p.rexec("lab", "add"), ""), 255, `^rexec: lab is not built yet .*rexec -- lab`)
+	ours(t, p.run(p.rexec("lab", "add"), ""), 255, `^rexec: want: rexec lab init NAME`)
 	assert.Equal(t, outcome{stdout: "host\n"}, p.run(p.rexec("box", "echo", "host"), ""))
 }

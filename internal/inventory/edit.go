@@ -14,11 +14,12 @@ import (
 )
 
 // Add makes an entry from a token, which goes into keys/. A lab's token may
-// have a pattern for a name ("lab-*"): its hosts share the key, and each
-// derives its own secret from it. Adding the same again changes nothing; a
+// have a pattern or a node set for a name ("lab-*", "lab[01-40]"): its hosts
+// share the key, and each derives its own secret from it; those of a node set
+// get the key's id for a tag. Adding the same again changes nothing; a
 // name that is taken by anything else is refused.
 func (inv *Inventory) Add(name string, tok hmacauth.Token) error {
-	if err := checkNewName(name, tok.Kind == hmacauth.TokenLab && isPattern(name)); err != nil {
+	if err := checkNewName(name, tok.Kind == hmacauth.TokenLab); err != nil {
 		return err
 	}
 	if err := tok.Validate(); err != nil {
@@ -29,13 +30,13 @@ func (inv *Inventory) Add(name string, tok hmacauth.Token) error {
 		return err
 	}
 	made := false
-	err = inv.changeHosts(func(data []byte, hosts []Host) ([]byte, error) {
+	err = inv.changeHosts(func(data []byte, b *book) ([]byte, error) {
 		taken := func(old Host) bool { return old.entry() == name || slices.Contains(old.Aliases, name) }
-		if i := slices.IndexFunc(hosts, taken); i >= 0 {
-			if reflect.DeepEqual(hosts[i], h) && inv.holds(h, tok) {
+		if i := slices.IndexFunc(b.hosts, taken); i >= 0 {
+			if reflect.DeepEqual(b.hosts[i], h) && inv.holds(h, tok) {
 				return data, nil
 			}
-			return nil, fmt.Errorf("host %q is there already: take it out first with rexec host rm %s", name, hosts[i].entry())
+			return nil, fmt.Errorf("host %q is there already: take it out first with rexec host rm %s", name, b.hosts[i].entry())
 		}
 		var err error
 		if made, err = inv.keepToken(h, tok); err != nil {
@@ -53,6 +54,9 @@ func newHost(name string, tok hmacauth.Token) (Host, error) {
 	h := Host{Name: name, Address: tok.Address, Key: name, ServerID: tok.ServerID}
 	if isPattern(name) {
 		h.Name, h.Pattern, h.Key = "", name, tok.KeyID
+		if !isGlob(name) && checkGroupName("tag", tok.KeyID) == nil {
+			h.Tags = []string{tok.KeyID}
+		}
 	} else if h.ServerID == "" {
 		h.ServerID = strings.ToLower(name)
 		if err := hmacauth.ValidateID("server id", h.ServerID); err != nil {
@@ -90,23 +94,29 @@ func (inv *Inventory) keepToken(h Host, tok hmacauth.Token) (made bool, err erro
 	return err == nil, err
 }
 
-// Remove takes an entry out, by the name in the file, with its pin, and with
-// its token unless another entry uses the same.
+// Remove takes an entry out, by the name in the file, with the pins of its
+// hosts, and with its token unless another entry uses the same. A lab's master
+// key stays: other daemons may be set up with what is derived from it.
 func (inv *Inventory) Remove(name string) error {
-	var gone Host
-	err := inv.changeHosts(func(data []byte, hosts []Host) ([]byte, error) {
-		i := slices.IndexFunc(hosts, func(h Host) bool { return h.entry() == name })
+	var before, after *book
+	err := inv.changeHosts(func(data []byte, b *book) ([]byte, error) {
+		i := slices.IndexFunc(b.hosts, func(h Host) bool { return h.entry() == name })
 		if i < 0 {
 			return nil, fmt.Errorf("host %.64q has no entry: rexec host ls shows which there are", name)
 		}
-		gone = hosts[i]
 		rest, err := cutHost(inv.path(hostsFile), data, i)
 		if err != nil {
 			return nil, err
 		}
-		key := gone.KeyName()
-		shared := func(h Host) bool { return h.entry() != name && h.KeyName() == key }
-		if slices.ContainsFunc(hosts, shared) {
+		if after, err = parseHosts(inv.path(hostsFile), rest); err != nil {
+			return nil, err
+		}
+		before = b
+		key := b.hosts[i].KeyName()
+		if slices.ContainsFunc(after.hosts, func(h Host) bool { return h.KeyName() == key }) {
+			return rest, nil
+		}
+		if tok, err := inv.Token(b.hosts[i]); err == nil && tok.Kind == hmacauth.TokenLab {
 			return rest, nil
 		}
 		if err := os.Remove(inv.path(keysDir, key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -114,15 +124,25 @@ func (inv *Inventory) Remove(name string) error {
 		}
 		return rest, nil
 	})
-	if err != nil || inv.Pin(gone.Name) == nil {
+	if err != nil {
 		return err
 	}
-	return inv.SetPin(gone.Name, nil)
+	return inv.changePins(func(pins map[string][]byte) error {
+		for pinned := range pins {
+			if _, was, _ := before.named(pinned); !was {
+				continue
+			}
+			if _, is, _ := after.named(pinned); !is {
+				delete(pins, pinned)
+			}
+		}
+		return nil
+	})
 }
 
 // changeHosts reads, changes and writes the file as one step, and takes over
 // what others wrote.
-func (inv *Inventory) changeHosts(change func(data []byte, hosts []Host) ([]byte, error)) error {
+func (inv *Inventory) changeHosts(change func(data []byte, b *book) ([]byte, error)) error {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	path := inv.path(hostsFile)
@@ -135,7 +155,7 @@ func (inv *Inventory) changeHosts(change func(data []byte, hosts []Host) ([]byte
 		if err != nil {
 			return err
 		}
-		next, err := change(data, b.hosts)
+		next, err := change(data, b)
 		if err != nil {
 			return err
 		}

@@ -39,8 +39,11 @@ func readHost(t *strictoml.Table) (Host, many) {
 		t.Fail("", errors.New("a host without a name"))
 	case isPattern(h.Name):
 		var err error
-		m, err = readMany(h)
+		m, err = readMany(h.Name)
 		fail("name", err)
+		if m.glob != "" && h.Key == "" {
+			fail("name", errors.New("a pattern needs a key of its own: add key = \"...\""))
+		}
 		if h.Aliases != nil {
 			fail("aliases", errors.New("a pattern cannot have aliases"))
 		}
@@ -126,14 +129,11 @@ func checkAddress(address string, hasPort bool, badPort func(error)) error {
 }
 
 // readMany reads the name of an entry for many hosts.
-func readMany(h Host) (many, error) {
-	if isGlob(h.Name) {
-		if h.Key == "" {
-			return many{}, errors.New("a pattern needs a key of its own: add key = \"...\"")
-		}
-		return many{glob: h.Name}, checkPattern(h.Name)
+func readMany(name string) (many, error) {
+	if isGlob(name) {
+		return many{glob: name}, checkPattern(name)
 	}
-	patterns, err := nodeset.ParsePatterns(h.Name)
+	patterns, err := nodeset.ParsePatterns(name)
 	if err != nil {
 		return many{}, err
 	}

@@ -93,13 +93,13 @@ func TestPinsThatOthersCouldChangeAreNotBelieved(t *testing.T) {
 }
 
 func TestASecretIsNotLeftWithoutAnEntry(t *testing.T) {
-	inv := opened(t, strings.Repeat("# a long file\n", 1000))
+	inv := opened(t, strings.Repeat("# a long file\n", 80_000)) // longer than what go test itself writes meanwhile
 	// A disk with room for the key and none for the larger hosts.toml.
 	signal.Ignore(syscall.SIGXFSZ)
 	defer signal.Reset(syscall.SIGXFSZ)
 	var was syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was))
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: was.Max}))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 20, Max: was.Max}))
 	err := inv.Add("box", hostToken("box"))
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was))
 	require.ErrorIs(t, err, syscall.EFBIG)

@@ -58,18 +58,20 @@ func checkName(what, name, extra string) error {
 	return nil
 }
 
-// checkNewName is for names that rexec host add makes.
-func checkNewName(name string, pattern bool) error {
+// checkNewName is for names that rexec host add makes; only a lab's key can be
+// many hosts'.
+func checkNewName(name string, lab bool) error {
 	if slices.Contains(reserved(), name) {
 		return fmt.Errorf("host name %q is a verb of rexec: choose another, such as %s-1", name, name)
 	}
-	if pattern {
-		return checkPattern(name)
-	}
-	if isPattern(name) {
+	switch {
+	case !isPattern(name):
+		return ValidateName(name)
+	case !lab:
 		return fmt.Errorf("host name %.64q is a pattern, and this token is for one host: name that host", name)
 	}
-	return ValidateName(name)
+	_, err := readMany(name)
+	return err
 }
 
 // wildcards in a name make the entry one for many hosts (path.Match without

@@ -30,6 +30,9 @@ func (h Host) KeyName() string {
 	return h.Key
 }
 
+// KeyFile is where the key of that name is kept.
+func (inv *Inventory) KeyFile(name string) string { return inv.path(keysDir, name) }
+
 // ReadTokenFile reads a file that holds one token and nothing else, under the
 // same conditions. Its errors name the file and hold nothing of what is in it.
 func ReadTokenFile(path string) (hmacauth.Token, error) {
