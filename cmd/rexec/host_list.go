@@ -166,10 +166,7 @@ func tabulate(inv *inventory.Inventory, hosts []inventory.Host, std stdio) error
 		tok, err := have.of(inv, h)
 		switch {
 		case err == nil:
-			key = tok.KeyID
-			if server == "" {
-				server = tok.ServerID
-			}
+			key, server = tok.KeyID, h.Server(tok)
 			if pin == nil {
 				pin = tok.Pin
 			}
@@ -222,10 +219,7 @@ func printHosts(inv *inventory.Inventory, hosts []inventory.Host, std stdio) err
 		if tok, err := have.of(inv, h); err != nil {
 			j.KeyError = err.Error()
 		} else {
-			j.KeyID = tok.KeyID
-			if j.ServerID == "" {
-				j.ServerID = tok.ServerID
-			}
+			j.KeyID, j.ServerID = tok.KeyID, h.Server(tok)
 			if pin == nil {
 				pin = tok.Pin
 			}

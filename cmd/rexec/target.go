@@ -152,7 +152,7 @@ func locate(entry inventory.Host, tok hmacauth.Token, line *sshopt.Line) (target
 	if line.Port != 0 {
 		port = line.Port
 	}
-	cfg, err := client.FromToken(tok, entry.ServerID)
+	cfg, err := client.FromToken(tok, entry.Server(tok))
 	if err != nil {
 		return target{}, err
 	}

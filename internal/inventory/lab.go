@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"rexec/hmacauth"
 	"rexec/internal/nodeset"
@@ -178,10 +177,7 @@ func (inv *Inventory) HostToken(lab, name string) (hmacauth.Token, error) {
 	if h.KeyName() != lab {
 		return hmacauth.Token{}, fmt.Errorf("host %q has the key %s, not that of lab %s", name, h.KeyName(), lab)
 	}
-	id := h.ServerID
-	if id == "" {
-		id = strings.ToLower(h.Name)
-	}
+	id := h.Server(master)
 	cred, err := master.Credentials(id)
 	if err != nil {
 		return hmacauth.Token{}, fmt.Errorf("host %q: %w: give its entry a server_id", name, err)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"strings"
 
 	"rexec/hmacauth"
 	"rexec/internal/secretfile"
@@ -28,6 +29,18 @@ func (h Host) KeyName() string {
 		return h.Name
 	}
 	return h.Key
+}
+
+// Server is the name that the host's daemon must prove to go by: the entry's,
+// else the token's, else, with a lab's token, the host's own in lower case.
+func (h Host) Server(tok hmacauth.Token) string {
+	switch {
+	case h.ServerID != "":
+		return h.ServerID
+	case tok.ServerID != "":
+		return tok.ServerID
+	}
+	return strings.ToLower(h.Name)
 }
 
 // KeyFile is where the key of that name is kept.
