@@ -248,3 +248,52 @@ func TestSem24_WhoKeepsAskingIsNotHeldByAStalledReader(t *testing.T) {
 	require.NoError(t, in.Close())
 	require.NoError(t, c.Close())
 }
+
+func TestSem10_TheStatusSaysWhatTheStreamsWereTakenFor(t *testing.T) {
+	cfg := daemon(t)
+	line := `printf '\304\277\302\274\nC:\\\304\277'; printf '\304' >&2`
+	r := run(t, cfg, line, invoke.Options{Text: invoke.Text{Encoding: "gbk", Out: true, Err: true}})
+	assert.Equal(t, "目录\nC:\\目", r.out)
+	assert.Equal(t, "\ufffd", r.errs)
+	assert.Contains(t, r.status, `"text_in":"raw","text_out":"gbk","text_err":"gbk"`)
+	r = run(t, cfg, line, invoke.Options{})
+	assert.Equal(t, "\xc4\xbf\xc2\xbc\nC:\\\xc4\xbf", r.out)
+	assert.Contains(t, r.status, `"bytes_out":10,`)
+	assert.Contains(t, r.status, `"text_in":"raw","text_out":"raw","text_err":"raw"`)
+}
+
+func TestSem10_AFullDiskThatOnlyTheLastLineMeets(t *testing.T) {
+	r := run(t, daemon(t), `printf '\304'; exit 3`, invoke.Options{Stdout: writer{syscall.ENOSPC}, Text: invoke.Text{Encoding: "gbk", Out: true}})
+	assert.Equal(t, 255, r.code)
+	assert.Equal(t, "rexec: box: write stdout: no space left on device\n", r.errs)
+	assert.Contains(t, r.status, `"code":3`)
+	assert.Contains(t, r.status, `"error_class":"local"`)
+}
+
+func TestSem24_WhoAsksWhileTheLastLineIsStuckIsNotHeld(t *testing.T) {
+	in, out := io.Pipe()
+	c := client.New(daemon(t))
+	signals := make(chan os.Signal)
+	done := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		_, _ = io.ReadFull(in, make([]byte, len("up\n")))
+		for {
+			select {
+			case signals <- os.Interrupt:
+				time.Sleep(20 * time.Millisecond)
+			case <-done:
+				return
+			}
+		}
+	})
+	var said strings.Builder
+	code, die := invoke.Run(context.Background(), func(ctx context.Context) *client.Cmd { return c.Shell(ctx, `trap "" INT; echo up; printf '\304'`) },
+		invoke.Options{Host: "box", Stdout: out, Messages: &said, Signals: signals, Text: invoke.Text{Encoding: "gbk", Out: true}})
+	close(done)
+	asking.Wait()
+	assert.Equal(t, 130, code)
+	assert.Equal(t, os.Interrupt, die)
+	require.NoError(t, in.Close())
+	require.NoError(t, c.Close())
+}
