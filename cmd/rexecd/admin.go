@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,16 +86,45 @@ func statusCommand(std stdio) *cobra.Command {
 				_, err := fmt.Fprintf(std.out, "%s\n", raw)
 				return err
 			}
-			var s server.Status
+			var s statusReport
 			if err := json.Unmarshal(raw, &s); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(std.out, "running since %s\nconnections %d, of which not yet proved %d\nrefused %d, shut out %d\nsessions %d, started so far %d\n",
-				s.Since.Local().Format(time.DateTime), s.Connections+s.Unproved, s.Unproved, s.Refused, s.ShutOut, s.Sessions, s.Started)
+			_, err = fmt.Fprint(std.out, s.text(time.Now()))
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "the folder for all files of this daemon")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	return cmd
+}
+
+// statusReport is what rexecd status --json prints.
+type statusReport struct {
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+	server.Status
+	Running []server.Session `json:"running"`
+}
+
+// text is the same for people.
+func (s statusReport) text(now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "running since %s, as process %d, version %s\n", s.Since.Local().Format(time.DateTime), s.PID, s.Version)
+	fmt.Fprintf(&b, "connections %d, of which not yet proved %d\nrefused %d, shut out %d\nsessions %d, started so far %d\n",
+		s.Connections+s.Unproved, s.Unproved, s.Refused, s.ShutOut, s.Sessions, s.Started)
+	if len(s.Running) == 0 {
+		return b.String()
+	}
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SESSION\tKEY\tUSER\tREMOTE\tPROCESS\tFOR")
+	for _, r := range s.Running {
+		process := "-"
+		if r.PID > 0 {
+			process = strconv.FormatInt(r.PID, 10)
+		}
+		fmt.Fprintf(w, "%.16s\t%s\t%s\t%s\t%s\t%v\n", r.ID, r.Key, cmp.Or(r.User, "-"), r.Remote, process, now.Sub(r.Since).Round(time.Second))
+	}
+	_ = w.Flush()
+	return b.String()
 }

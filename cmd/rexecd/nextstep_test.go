@@ -13,7 +13,9 @@ import (
 )
 
 func TestAFileThatTheSystemRefusesComesWithANextStep(t *testing.T) {
-	file := func(err error) error { return fmt.Errorf("key ring: %w", &fs.PathError{Op: "open", Path: "x", Err: err}) }
+	file := func(err error) error {
+		return fmt.Errorf("key ring: %w", &fs.PathError{Op: "open", Path: "x", Err: err})
+	}
 	for _, c := range []struct {
 		err  error
 		want string

@@ -144,7 +144,9 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	}
 	go serveControl(control, map[string]func() (any, error){
 		"reload": d.reload,
-		"status": func() (any, error) { return s.Status(), nil },
+		"status": func() (any, error) {
+			return statusReport{version, os.Getpid(), s.Status(), s.RunningSessions()}, nil
+		},
 	})
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {

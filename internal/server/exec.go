@@ -26,7 +26,7 @@ import (
 
 // exec serves one stream of kind exec: one command.
 func (s *Server) exec(l *link.Link, st *link.Stream) {
-	r := &record{Key: l.Peer.KeyID, Began: time.Now()}
+	r := &record{Key: l.Peer.KeyID, Remote: l.Remote.String(), Began: time.Now()}
 	_, _ = rand.Read(r.ID[:]) // never fails: it crashes the process instead
 	ctx, end := context.WithCancelCause(s.ctx)
 	defer end(nil)
@@ -178,6 +178,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if !grant.Until.IsZero() {
 		r.endAfter(time.Until(grant.Until), fmt.Sprintf("key %q expired", r.Key))
 	}
+	r.pid.Store(int64(p.Pid()))
 	s.started.Add(1)
 	started.Pid, started.Encoding = int64(p.Pid()), spec.Encoding()
 	started.Containment = containment(p.Containment())

@@ -27,7 +27,7 @@ const reachTime = 30 * time.Second
 // forward serves one stream of kind tcp: one connection that the daemon makes. It is a session like a command, by all the
 // key's limits on number and time.
 func (s *Server) forward(l *link.Link, st *link.Stream) {
-	r := &record{Key: l.Peer.KeyID, Began: time.Now()}
+	r := &record{Key: l.Peer.KeyID, Remote: l.Remote.String(), Began: time.Now()}
 	_, _ = rand.Read(r.ID[:]) // never fails: it crashes the process instead
 	ctx, end := context.WithCancelCause(s.ctx)
 	defer end(nil)

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rexec/frame"
@@ -24,6 +26,7 @@ type registry struct {
 type record struct {
 	ID      [16]byte
 	Key     string
+	Remote  string
 	User    string
 	Request []byte // the client's id of its request; nil: none
 	Began   time.Time
@@ -31,6 +34,7 @@ type record struct {
 	entry   *entry // in the run folder; nil: none
 	timers  []*time.Timer
 	idle    time.Duration // without a byte either way; 0: no limit
+	pid     atomic.Int64  // of the command; 0: none
 
 	accepted bool   // the audit log has it, or should
 	rule     string // that refused it
@@ -90,6 +94,28 @@ func (g *registry) len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.sessions)
+}
+
+// Session is one that runs, for who administers the daemon.
+type Session struct {
+	ID     string    `json:"id"` // hex
+	Key    string    `json:"key"`
+	User   string    `json:"user"` // that the command runs as
+	Remote string    `json:"remote"`
+	PID    int64     `json:"pid"` // 0: no process
+	Since  time.Time `json:"since"`
+}
+
+// RunningSessions lists them, the oldest first.
+func (s *Server) RunningSessions() []Session {
+	s.sess.mu.Lock()
+	defer s.sess.mu.Unlock()
+	list := make([]Session, 0, len(s.sess.sessions))
+	for _, r := range s.sess.sessions {
+		list = append(list, Session{ID: r.name(), Key: r.Key, User: r.User, Remote: r.Remote, PID: r.pid.Load(), Since: r.Began})
+	}
+	slices.SortFunc(list, func(a, b Session) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	return list
 }
 
 // end ends the sessions of keys for a reason; keys nil: all.

@@ -199,14 +199,14 @@ func (s *Server) SetRing(r *policy.Ring) {
 
 // Status is what a daemon can say of itself.
 type Status struct {
-	Since       time.Time // when it was made
-	Connections int       // proved ones
-	Unproved    int       // in the handshake
-	Refused     uint64    // handshakes that did not come through, so far
-	ShutOut     uint64    // connections of sources that gave too many wrong proofs, so far
-	Sessions    int       // running now
-	Started     uint64    // so far
-	Closing     bool      // Shutdown or Close was called
+	Since       time.Time `json:"since"`       // when it was made
+	Connections int       `json:"connections"` // proved ones
+	Unproved    int       `json:"unproved"`    // in the handshake
+	Refused     uint64    `json:"refused"`     // handshakes that did not come through, so far
+	ShutOut     uint64    `json:"shut_out"`    // connections of sources that gave too many wrong proofs, so far
+	Sessions    int       `json:"sessions"`    // running now
+	Started     uint64    `json:"started"`     // so far
+	Closing     bool      `json:"closing"`     // Shutdown or Close was called
 }
 
 // Status says how things stand.

@@ -1,0 +1,50 @@
+//go:build unix
+
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// report is what rexecd status --json prints.
+type report struct {
+	PID         int
+	Since       time.Time
+	Connections int
+	Sessions    int
+	Started     int
+	Running     []struct {
+		ID, Key, User, Remote string
+		PID                   int
+		Since                 time.Time
+	}
+}
+
+func (p *program) status() (r report) {
+	p.t.Helper()
+	o := p.run(p.command("rexecd", "status", "--json", "--state", p.state), "")
+	require.NoError(p.t, json.Unmarshal([]byte(o.stdout), &r), o.stderr)
+	return r
+}
+
+func TestStatusNamesWhatRuns(t *testing.T) {
+	p := start(t)
+	assert.Empty(t, p.status().Running)
+	j := p.begin(p.rexec("box", "echo $REXEC_SESSION; exec sleep 30"))
+	j.says("\n")
+	r := p.status()
+	require.Len(t, r.Running, 1)
+	s := r.Running[0]
+	assert.Equal(t, []int{p.daemon.Process.Pid, 1, 1, 1}, []int{r.PID, r.Connections, r.Sessions, r.Started})
+	assert.Equal(t, "admin", s.Key)
+	assert.Regexp(t, `^127\.0\.0\.1:\d+$`, s.Remote)
+	assert.WithinDuration(t, time.Now(), s.Since, slack*time.Second)
+	o := p.run(p.command("rexecd", "status", "--state", p.state), "")
+	assert.Regexp(t, `(?m)^`+s.ID[:16]+` +admin +\S+ +`+s.Remote+` +\d+ +\d+s$`, o.stdout)
+	assert.Contains(t, j.out.String(), s.ID)
+}
