@@ -208,6 +208,9 @@ func (cmd *Cmd) Output() ([]byte, error) {
 // Result is what is known of a command after Wait; Verdict.Kind 0: no verdict came.
 func (cmd *Cmd) Result() session.Result { return cmd.result }
 
+// Client is the connection that the command uses.
+func (cmd *Cmd) Client() *Client { return cmd.client }
+
 // Started is closed when the daemon said that the command runs.
 func (cmd *Cmd) Started() <-chan struct{} { return cmd.run.Begun() }
 

@@ -79,7 +79,7 @@ func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdi
 	if name := inv.opt.fleet.given; name != "" {
 		return inv.fail(fmt.Errorf("option --%s is for many hosts, and %q is one: see Many hosts in rexec help", name, line.Host))
 	}
-	if err := unbuilt(line, std, inv.trace); err != nil {
+	if err := unbuilt(line, inv.trace); err != nil {
 		return inv.fail(err)
 	}
 	t, err := inv.target()
@@ -158,17 +158,12 @@ func accountName() string {
 }
 
 // unbuilt refuses what the line asks for and nothing here does.
-func unbuilt(line *sshopt.Line, std stdio, trace func(string, ...any)) error {
+func unbuilt(line *sshopt.Line, trace func(string, ...any)) error {
 	for _, u := range line.Unbuilt() {
 		if u.Fatal {
 			return errors.New(u.String())
 		}
 		trace("%v", u)
-	}
-	switch {
-	case line.Terminal == sshopt.TerminalRequest || line.Terminal == sshopt.TerminalForce,
-		line.WantsTerminal(localterm.Is(std.in)):
-		return errors.New("no terminal support yet: give a COMMAND without -t, or -T for a shell on pipes")
 	}
 	return nil
 }
@@ -199,6 +194,10 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	t.cfg.ConnectTimeout = inv.opt.connectTimeout
 	t.cfg.Ping, t.cfg.PingCount = keepalive(line)
 	t.cfg.Trace, t.cfg.TraceLevel, t.cfg.Connected = inv.trace, line.Verbose(), inv.connected
+	terminal := inv.terminal()
+	if terminal != nil {
+		t.cfg.Guard = terminal.Local.Guard
+	}
 	signals, restore := catchSignals()
 	defer restore()
 	c := client.New(t.cfg)
@@ -216,6 +215,7 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	}
 	opt := inv.report
 	opt.Stdout, opt.Signals, opt.Text = inv.std.out, signals, inv.text(t)
+	opt.Terminal = terminal
 	if inv.opt.statusJSON != "fd:1" { // the status comes after all else
 		opt.CloseStdout = inv.std.out.Close
 	}

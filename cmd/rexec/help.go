@@ -10,7 +10,8 @@ rexec completion bash | zsh | fish | powershell   print a script that completes 
 rexec help [VERB] | version
 
 Options, before or after HOST, up to the first word of COMMAND:
-  -p PORT -l USER -i TOKEN-FILE -o KEYWORD=VALUE -n -q -v -T -N -f -s -4 -6 -E LOG    as in ssh
+  -p PORT -l USER -i TOKEN-FILE -o KEYWORD=VALUE -t -T -e CHAR -n -q -v -N -f -s -4 -6 -E LOG    as in ssh;
+      at a terminal, at the beginning of a line, ~. leaves and ~? lists what else there is
   -L [BIND:]PORT:HOST:PORT -D [BIND:]PORT -W HOST:PORT    forward connections, as in ssh
   --timeout TIME          the daemon ends the command after TIME (2s, 1m30s)
   --connect-timeout TIME  give up connecting after TIME

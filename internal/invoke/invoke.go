@@ -30,6 +30,8 @@ type Options struct {
 	// Signals brings INT, TERM, HUP and QUIT as this process gets them; nil: none. Nobody need close it.
 	Signals <-chan os.Signal
 
+	Terminal *Terminal // nil: the command has pipes, and signals are passed on to it
+
 	Messages io.Writer // our own lines; nil: Stderr
 	Status   io.Writer // gets one line of JSON at the end, also after a failure of our own; nil: none
 	Quiet    bool      // no warnings and notes; errors are said all the same
@@ -50,21 +52,30 @@ func Run(ctx context.Context, prepare func(context.Context) *client.Cmd, opt Opt
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := running{opt: opt, say: opt.sayer(), cmd: prepare(ctx), cancel: cancel}
+	in, out := opt.Stdin, opt.Stdout
+	if opt.Terminal != nil {
+		r.console = newConsole(&r, *opt.Terminal)
+		in, out = r.console.between(in, out)
+		defer r.console.end(true) // behind a panic, whoever recovers from it
+	}
 	conv, err := newConversion(opt.Text, r.cmd, r.say)
 	if err == nil {
 		r.conv = conv
-		r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = conv.stdin(opt.Stdin), conv.stdout(opt.Stdout), conv.stderr(opt.Stderr)
+		r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = conv.stdin(in), conv.stdout(out), conv.stderr(opt.Stderr)
 		err = r.run()
 	}
+	r.console.end(cut(err))
 	if opt.CloseStdout != nil {
 		if cerr := opt.CloseStdout(); cerr != nil && !brokenPipe(cerr) && err == nil {
 			err = &client.LocalError{Result: r.cmd.Result(), Err: cerr}
 		}
 	}
-	code = finish(r.outcome(err), opt)
-	var in *Interrupted
-	if errors.As(err, &in) {
-		die = in.Signal
+	o := r.outcome(err)
+	r.console.newLine(o, opt)
+	code = finish(o, opt)
+	var by *Interrupted
+	if errors.As(err, &by) {
+		die = by.Signal
 	}
 	return code, die
 }
@@ -105,6 +116,9 @@ type running struct {
 	at       time.Time // when it came
 	forward  []string  // names of the signals that were passed on
 	canceled time.Time // when CANCEL was sent; zero: not
+
+	console *console // nil: pipes
+	left    error    // the user left: the result, unless the verdict comes soon
 }
 
 // run gives client's error, inside an *Interrupted if this process should die of a signal.
@@ -115,6 +129,7 @@ func (r *running) run() error {
 	}
 	begun := r.cmd.Started()
 	var leave <-chan time.Time
+	here := r.console.happens()
 	for {
 		select {
 		case <-r.cmd.Done():
@@ -127,7 +142,23 @@ func (r *running) run() error {
 				leave = time.After(settleTime)
 			}
 		case <-leave:
+			if r.left != nil {
+				return r.left
+			}
 			return &Interrupted{r.last, &client.UnknownError{Err: errGaveUp}}
+		case a := <-here.actions:
+			r.console.act(a)
+		case line := <-here.status:
+			r.console.tell(line)
+		case <-here.resized:
+			r.console.resize()
+		case <-here.continued:
+			r.console.suspend(r.opt.Terminal.Local.Again)
+		case <-here.quiet:
+			r.console.look()
+		}
+		if r.left != nil && leave == nil {
+			leave = time.After(goodbyeTime)
 		}
 	}
 }
@@ -135,7 +166,10 @@ func (r *running) run() error {
 // start connects and sends the command. A signal meanwhile ends that.
 func (r *running) start() error {
 	started := make(chan error, 1)
-	go func() { started <- r.cmd.Start() }()
+	go func() {
+		defer r.guard()()
+		started <- r.cmd.Start()
+	}()
 	for {
 		select {
 		case err := <-started:
@@ -181,7 +215,10 @@ func (r *running) flush(err error) error {
 		return err
 	}
 	closed := make(chan error, 1)
-	go func() { closed <- r.conv.close() }()
+	go func() {
+		defer r.guard()()
+		closed <- r.conv.close()
+	}()
 	var leave <-chan time.Time
 	for {
 		select {
@@ -203,6 +240,9 @@ func (r *running) flush(err error) error {
 // signal passes a signal on; the second within a second ends the whole tree. It reports true if there is nothing left
 // to wait for: the verdict is in, or CANCEL was sent a while ago.
 func (r *running) signal(s os.Signal) (leave bool) {
+	if r.console != nil {
+		return r.hear(s)
+	}
 	now := time.Now()
 	twice := r.last == s && now.Sub(r.at) <= secondTime
 	r.last, r.at = s, now
@@ -229,6 +269,9 @@ func (r *running) begun() {
 		return
 	}
 	r.conv.decide(info, r.cmd.Terminal != nil)
+	if r.console != nil {
+		r.console.begin()
+	}
 	in, out, errs := r.conv.used()
 	r.say.story("the command speaks %q; stdin is %s, stdout %s, stderr %s", info.Encoding, in, out, errs)
 	if r.conv.note != nil && r.conv.converts() && !r.opt.Quiet {
@@ -242,7 +285,7 @@ func (r *running) begun() {
 
 // outcome is all that is known at the end.
 func (r *running) outcome(err error) outcome {
-	o := outcome{err: err}
+	o := outcome{err: err, terminal: r.console != nil}
 	o.textIn, o.textOut, o.textErr = r.conv.used()
 	var exit *client.ExitError
 	var local *client.LocalError

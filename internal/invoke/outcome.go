@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -16,8 +17,9 @@ import (
 
 // outcome is all that is known when it is over.
 type outcome struct {
-	err    error // nil: it ran and ended with status 0
-	result session.Result
+	err      error // nil: it ran and ended with status 0
+	result   session.Result
+	terminal bool // the command had one
 
 	textIn, textOut, textErr string // what the streams were taken for; empty: that was never decided
 }
@@ -80,6 +82,7 @@ func (o outcome) words(host string) string {
 	var connect *client.ConnectError
 	var unknown *client.UnknownError
 	var interrupted *Interrupted
+	var lost *frame.ConnError
 	switch {
 	case o.err == nil:
 		return ""
@@ -87,6 +90,10 @@ func (o outcome) words(host string) string {
 		return verdictWords(exit.Result.Verdict)
 	case errors.As(o.err, &refused):
 		return fmt.Sprintf("refused by the daemon's policy: %s", refused.Reason)
+	case errors.Is(o.err, errLeft):
+		return "" // whoever left knows
+	case errors.As(o.err, &unknown) && o.terminal && errors.As(o.err, &lost):
+		return "the connection is lost: " + lostWords(lost)
 	case errors.As(o.err, &unknown):
 		return fmt.Sprintf("the outcome is unknown, the command may have run: %v; look on the host before you run it again", cause(unknown.Err))
 	case errors.As(o.err, &connect):
@@ -120,6 +127,17 @@ func verdictWords(v frame.Verdict) string {
 		return "the daemon ended the command: " + v.Reason
 	}
 	return ""
+}
+
+// lostWords say how a connection ended: who sat in front of a terminal saw what the command did until then.
+func lostWords(e *frame.ConnError) string {
+	words := e.Text
+	if e.Remote || e.Code != frame.CodeNone || words == "" {
+		words = e.Error()
+	} else if e.Err != nil && !errors.Is(e.Err, io.EOF) && !errors.Is(e.Err, io.ErrUnexpectedEOF) {
+		words += ": " + e.Err.Error()
+	}
+	return words
 }
 
 // connectWords are our own where the daemon's answer is one that anybody could have given.

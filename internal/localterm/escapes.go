@@ -72,8 +72,11 @@ func action(c byte) Action {
 	return NoAction
 }
 
-// Typed shows what was typed for an action.
+// Typed shows what is typed for an action; empty: nothing is.
 func (e *Escapes) Typed(act Action) string {
+	if e.off {
+		return ""
+	}
 	key := map[Action]string{Leave: ".", Help: "?", Status: "#", Suspend: "^Z"}[act]
 	return caret(e.char) + key
 }

@@ -11,7 +11,8 @@ import (
 // jobs is the polled size: no signal tells of it here, and nothing stops a process.
 type jobs struct {
 	resized chan os.Signal
-	done    chan struct{}
+	done    chan struct{} // closed by Close
+	closing sync.Once
 	wait    sync.WaitGroup
 }
 
@@ -46,15 +47,12 @@ func (t *Terminal) Watch() {
 
 // Close ends Watch. The terminal stays as it is: see Restore.
 func (t *Terminal) Close() {
-	close(t.done)
+	t.closing.Do(func() { close(t.done) })
 	t.wait.Wait()
 }
 
 // Resized brings one value for any number of changes.
 func (t *Terminal) Resized() <-chan os.Signal { return t.resized }
-
-// Stop brings nothing here.
-func (t *Terminal) Stop() <-chan os.Signal { return nil }
 
 // Continued brings nothing here.
 func (t *Terminal) Continued() <-chan os.Signal { return nil }

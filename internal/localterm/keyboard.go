@@ -3,6 +3,7 @@ package localterm
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // Keyboard is what is typed for the command: a reader without the escapes, which come out of Actions.
@@ -16,6 +17,7 @@ type Keyboard struct {
 
 	ready   chan struct{} // closed by Open
 	actions chan Action   // taken by whoever carries them out
+	typed   atomic.Uint64
 	resumed chan struct{} // one token
 	closed  chan struct{} // closed by Close
 	closing sync.Once
@@ -78,8 +80,12 @@ func (k *Keyboard) Read(p []byte) (int, error) {
 	}
 	n := copy(p, k.out)
 	k.out = k.out[:copy(k.out, k.out[n:])]
+	k.typed.Add(uint64(n))
 	return n, nil
 }
+
+// Typed counts the bytes that the command got.
+func (k *Keyboard) Typed() uint64 { return k.typed.Load() }
 
 // act hands an action over; false: the keyboard was closed.
 func (k *Keyboard) act(act Action) bool {

@@ -21,10 +21,11 @@ type Screen struct {
 
 	shown atomic.Uint64
 
-	mu   sync.Mutex // held by a Write for as long as the terminal takes
-	at   sequence
-	note note
-	mute bool
+	mu     sync.Mutex // held by a Write for as long as the terminal takes
+	inLine bool       // the last byte ended no line
+	at     sequence
+	note   note
+	mute   bool
 }
 
 // note is what stands over the last line.
@@ -54,6 +55,9 @@ func (s *Screen) Write(p []byte) (int, error) {
 	s.clear()
 	n, err := s.w.Write(p)
 	s.at.follow(p[:n])
+	if n > 0 {
+		s.inLine = p[n-1] != '\n'
+	}
 	s.shown.Add(uint64(n))
 	return n, err
 }
@@ -149,20 +153,22 @@ func (s *Screen) Freeze() (thaw func()) {
 }
 
 // End drops what is still written. With tidy it also switches off what the command had switched on and can no longer
-// switch off itself: the other screen, mice, a hidden cursor.
-func (s *Screen) End(tidy bool) {
+// switch off itself: the other screen, mice, a hidden cursor. It reports whether the cursor stands within a line.
+func (s *Screen) End(tidy bool) (inLine bool) {
 	if !s.lock() {
-		return
+		return false
 	}
 	defer s.mu.Unlock()
 	if s.mute {
-		return
+		return false
 	}
 	s.clear()
 	s.mute = true
+	inLine = s.inLine && !s.at.on[1049]
 	if tidy && s.ansi {
 		_, _ = s.w.Write(s.at.undo())
 	}
+	return inLine
 }
 
 // lockTime is how long somebody who may have to leave waits for a terminal that takes nothing.

@@ -47,3 +47,6 @@ func size(f *os.File) (Size, bool) {
 }
 
 func keys(in *os.File) io.Reader { return in }
+
+// Name is the terminal's: TERM, as it is set.
+func Name(term string) string { return term }

@@ -104,3 +104,11 @@ func (k *consoleKeys) take(units []uint16) {
 		k.rest = utf8.AppendRune(k.rest, r)
 	}
 }
+
+// Name is the terminal's: TERM, or what a console with sequences is like.
+func Name(term string) string {
+	if term == "" {
+		return "xterm-256color"
+	}
+	return term
+}
