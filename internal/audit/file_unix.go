@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFlags: no link in the last place, no wait for the reader of a FIFO, no terminal that becomes ours (open(2)).
-const openFlags = unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
-
-// explain says in words what the kernel calls too many levels.
-func explain(path string, err error) error {
-	if errors.Is(err, unix.ELOOP) {
-		return fmt.Errorf("%s is a symbolic link: name the file itself", path)
+// openAppending opens the log, or makes it: no link in the last place, no wait for the reader of a FIFO, no terminal that
+// becomes ours (open(2)).
+func openAppending(path string) (*os.File, error) {
+	const flags = unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|flags, 0o600)
+	if errors.Is(err, unix.ELOOP) { // which the kernel words as too many levels
+		err = fmt.Errorf("%s is a symbolic link: name the file itself", path)
 	}
-	return err
+	return f, err
 }
 
 // gone is a link count of 0 (unlink(2)).
@@ -40,7 +40,8 @@ func (f diskFile) gone() bool {
 }
 
 // trusted refuses a file that others could change, or could have made for us.
-func trusted(path string, info fs.FileInfo) error {
+func trusted(f *os.File, info fs.FileInfo) error {
+	path := f.Name()
 	if info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("others may change %s (mode %04o): chmod go-w it", path, info.Mode().Perm())
 	}

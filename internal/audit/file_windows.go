@@ -1,13 +1,50 @@
 package audit
 
-import "io/fs"
+import (
+	"io/fs"
+	"os"
+	"unsafe"
 
-const openFlags = 0
+	"golang.org/x/sys/windows"
 
-// gone: an open file cannot be removed there, os.OpenFile does not share that.
-func (f diskFile) gone() bool { return false }
+	"rexec/internal/secretfile"
+)
 
-// trusted: a mode says nothing there; the folder's access list decides who may write.
-func trusted(string, fs.FileInfo) error { return nil }
+// openAppending opens the log, or makes it, so that it can be renamed or removed while it is open, which rotating it takes.
+func openAppending(path string) (*os.File, error) {
+	fail := func(err error) (*os.File, error) { return nil, &os.PathError{Op: "open", Path: path, Err: err} }
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return fail(err)
+	}
+	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.FILE_APPEND_DATA|windows.SYNCHRONIZE,
+		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil,
+		windows.OPEN_ALWAYS, windows.FILE_FLAG_OPEN_REPARSE_POINT|windows.FILE_ATTRIBUTE_NORMAL, 0)
+	if err != nil {
+		return fail(err)
+	}
+	return os.NewFile(uintptr(h), path), nil
+}
 
-func explain(_ string, err error) error { return err }
+// gone reports whether the open file was removed meanwhile: it has no name then, or loses it when it is closed.
+func (f diskFile) gone() bool {
+	var about struct { // FILE_STANDARD_INFO
+		allocated, size int64
+		links           uint32
+		deletePending   bool
+		folder          bool
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	removed := false
+	err = raw.Control(func(fd uintptr) {
+		err := windows.GetFileInformationByHandleEx(windows.Handle(fd), windows.FileStandardInfo, (*byte)(unsafe.Pointer(&about)), uint32(unsafe.Sizeof(about)))
+		removed = err == nil && (about.deletePending || about.links == 0)
+	})
+	return err == nil && removed
+}
+
+// trusted refuses a file that others could change, or could have made for us.
+func trusted(f *os.File, _ fs.FileInfo) error { return secretfile.CheckChange(f) }

@@ -192,9 +192,9 @@ func openFile(path string) (file, bool, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, false, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|openFlags, 0o600)
+	f, err := openAppending(path)
 	if err != nil {
-		return nil, false, explain(path, err)
+		return nil, false, err
 	}
 	torn, err := inspect(f)
 	if err != nil {
@@ -213,7 +213,7 @@ func inspect(f *os.File) (torn bool, err error) {
 	if !info.Mode().IsRegular() {
 		return false, fmt.Errorf("%s is no regular file: name another, or move it away", f.Name())
 	}
-	if err := trusted(f.Name(), info); err != nil {
+	if err := trusted(f, info); err != nil {
 		return false, err
 	}
 	if info.Size() == 0 {

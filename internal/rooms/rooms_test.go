@@ -45,7 +45,7 @@ var table = []room{
 	{"session", "frame", "sees a process through its own small interface, so that it is tested with a fake in virtual time"},
 	{"hmacauth", "frame", "proofs alone: no connections, no policy, no files"},
 	{"internal/policy", "hmacauth internal/secretfile internal/strictoml", "says who may; does not prove and does not run"},
-	{"internal/audit", "platform/text", "records; does not decide"},
+	{"internal/audit", "platform/text internal/secretfile", "records; does not decide. On Windows secretfile reads who may change a file off its access list"},
 	{"internal/inventory", "hmacauth internal/nodeset internal/secretfile internal/sshconfig internal/strictoml platform/text", "names, files and tokens of hosts; does not dial"},
 
 	{"frame", "", "the bytes: it does not know what a frame is for"},

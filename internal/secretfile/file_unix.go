@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -46,6 +47,41 @@ func inspect(f *os.File) (facts, error) {
 	}
 	return about, nil
 }
+
+// createNew makes an empty file; fs.ErrExist if the name is taken.
+func createNew(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// createTemp is createNew under a name that nobody has, which begins with
+// before and ends with after.
+func createTemp(dir, before, after string) (*os.File, error) {
+	return os.CreateTemp(dir, before+"*"+after)
+}
+
+// close0600 sets the mode: a strange umask must not make a file unreadable to
+// us.
+func close0600(f *os.File) error { return f.Chmod(0o600) }
+
+func mkdirAll(path string) error { return os.MkdirAll(path, 0o700) }
+
+// access is not known beyond owner and mode.
+type access struct{}
+
+func (access) judge(string) error       { return nil }
+func (access) judgeFolder(string) error { return nil }
+
+// Unprotected names the file system of a folder that cannot keep others away
+// from what is in it; empty: it can, or its modes are refused by Read.
+func Unprotected(string) (fileSystem string, err error) { return "", nil }
+
+// plainMarks need no quotes in a shell, but letters and digits.
+const plainMarks = "/._-+@:,=~"
+
+func quoted(path string) string { return strconv.Quote(path) }
+
+// replace gives a file another's name.
+func replace(file, path string) error { return os.Rename(file, path) }
 
 // syncFolder makes a new or replaced name in the folder survive a power loss.
 // Some file systems cannot do that for folders and say EINVAL or ENOTSUP.

@@ -68,7 +68,7 @@ func readAs(path string, limit int64, euid int) ([]byte, error) {
 // process's user or to root and nobody else can write to it, else refused with
 // a *Refused: who may write to a folder may replace what is in it.
 func MkdirPrivate(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := mkdirAll(path); err != nil {
 		return err
 	}
 	f, err := os.Open(path)

@@ -13,8 +13,10 @@ type facts struct {
 	mode  fs.FileMode
 	size  int64
 	owner int // user id; ignored where ownerless
-	// ownerless is set on systems without numeric owners (Windows).
+	// ownerless is set on systems without numeric owners (Windows), where
+	// access says who else may do something.
 	ownerless bool
+	access    access
 }
 
 // judge decides whether a file may be believed by the user euid. limit is in
@@ -26,8 +28,10 @@ func (f facts) judge(path string, limit int64, euid int) error {
 	if !f.mode.IsRegular() {
 		return refuse("put a regular file there", "is %s, not a regular file", kind(f.mode))
 	}
-	if f.ownerless {
-		// The mode is made up from the read-only flag there and says nothing.
+	if f.ownerless { // the mode is made up from the read-only flag there and says nothing
+		if err := f.access.judge(path); err != nil {
+			return err
+		}
 	} else if f.owner != euid && f.owner != 0 {
 		return refuse("chown "+strconv.Itoa(euid)+" "+shown(path),
 			"belongs to user id %d, who could change it", f.owner)
@@ -45,7 +49,7 @@ func (f facts) judgeFolder(path string, euid int) error {
 	case !f.mode.IsDir():
 		return &Refused{Path: path, Reason: "is " + kind(f.mode) + ", not a folder", Remedy: "move it away"}
 	case f.ownerless:
-		return nil
+		return f.access.judgeFolder(path)
 	case f.owner != euid && f.owner != 0:
 		return &Refused{
 			Path: path, Reason: fmt.Sprintf("belongs to user id %d, who could replace what is in it", f.owner),
@@ -82,10 +86,10 @@ func kind(m fs.FileMode) string {
 func shown(path string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
-			strings.ContainsRune("/._-+@:,=~", r)
+			strings.ContainsRune(plainMarks, r)
 	}
 	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
 		return path
 	}
-	return strconv.Quote(path)
+	return quoted(path)
 }

@@ -16,7 +16,7 @@ func Write(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
+	if err := replace(temp, path); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
 	return syncFolder(filepath.Dir(path))
@@ -50,7 +50,7 @@ func Create(path string, data []byte) error {
 
 // createHere is Create without hard links: the name appears before its bytes.
 func createHere(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := createNew(path)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func createHere(path string, data []byte) error {
 
 // writeTemp puts data, on disk and closed, into a new file beside path.
 func writeTemp(path string, data []byte) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.new")
+	f, err := createTemp(filepath.Dir(path), "."+filepath.Base(path)+".", ".new")
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +74,7 @@ func writeTemp(path string, data []byte) (string, error) {
 
 // fill writes data to an empty file, waits until it is on disk, and closes it.
 func fill(f *os.File, data []byte) error {
-	err := f.Chmod(0o600) // a strange umask must not make it unreadable to us
+	err := close0600(f)
 	if err == nil {
 		_, err = f.Write(data)
 	}
