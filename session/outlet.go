@@ -15,9 +15,13 @@ import (
 // longAgo as a deadline ends a Read at once.
 var longAgo = time.Unix(1, 0)
 
-// probeTime is how long an output that was read to its last counted byte is asked whether somebody still holds it: one
-// that nobody holds says so at once.
-const probeTime = time.Millisecond
+// An output that was read to its last counted byte is asked for so long whether somebody still holds it: one that nobody
+// holds says so at once. The other end of a terminal is the daemon's as well until the leader ended, and so for a moment
+// a copy of it is that of every command which is just being started.
+const (
+	probeTime         = time.Millisecond
+	probeTimeTerminal = 50 * time.Millisecond
+)
 
 // outlet carries one output of the command to its lane. Read is the reader that the lane's Fill gets: it passes the
 // source through until cut, from then on exactly the bytes that the source held at that moment.
@@ -25,6 +29,8 @@ type outlet struct {
 	st   Stream
 	lane uint8
 	src  Output // nil: the lane carries nothing
+
+	probeFor time.Duration
 
 	closeOnce sync.Once
 	ended     atomic.Bool // the source, or what was left of it after the cut, is read to its end
@@ -40,8 +46,8 @@ type outlet struct {
 	left   int // after the cut: bytes still to deliver
 }
 
-func newOutlet(st Stream, lane uint8, src Output) *outlet {
-	o := &outlet{st: st, lane: lane, src: src, settled: src == nil}
+func newOutlet(st Stream, lane uint8, src Output, probeFor time.Duration) *outlet {
+	o := &outlet{st: st, lane: lane, src: src, probeFor: probeFor, settled: src == nil}
 	o.wasCut.L = &o.mu
 	return o
 }
@@ -101,7 +107,7 @@ func (o *outlet) Read(p []byte) (int, error) {
 
 // probe finds out whether the source would have given more than the cut allows.
 func (o *outlet) probe() {
-	if o.src.SetReadDeadline(time.Now().Add(probeTime)) != nil {
+	if o.src.SetReadDeadline(time.Now().Add(o.probeFor)) != nil {
 		return
 	}
 	n, err := o.src.Read(make([]byte, 1))

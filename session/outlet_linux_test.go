@@ -49,7 +49,7 @@ func TestSem19_TheCutHoldsOnAPipeOfTheKernels(t *testing.T) {
 			defer w.Close()
 			wire := newWire(40_000)
 			read, flushed := make(chan struct{}), make(chan struct{})
-			o := newOutlet(wire.daemon, frame.LaneOut, kernelPipe{r})
+			o := newOutlet(wire.daemon, frame.LaneOut, kernelPipe{r}, probeTime)
 			go o.pump(t.Context(), func() { close(read) }, func() { close(flushed) })
 			var got bytes.Buffer
 			drained := make(chan struct{})
@@ -95,7 +95,7 @@ func TestAClosedOutputEndsItsPump(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer w.Close()
-	o := newOutlet(newWire(window).daemon, frame.LaneOut, kernelPipe{r})
+	o := newOutlet(newWire(window).daemon, frame.LaneOut, kernelPipe{r}, probeTime)
 	flushed := make(chan struct{})
 	go o.pump(t.Context(), func() {}, func() { close(flushed) })
 	o.stop()
@@ -108,7 +108,7 @@ func TestAClosedOutputEndsItsPump(t *testing.T) {
 func TestAnOutputWithoutDeadlinesIsClosedAtTheCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newPipe()
-		o := newOutlet(newWire(window).daemon, frame.LaneOut, noDeadline{src})
+		o := newOutlet(newWire(window).daemon, frame.LaneOut, noDeadline{src}, probeTime)
 		flushed := make(chan struct{})
 		go o.pump(t.Context(), func() {}, func() { close(flushed) })
 		synctest.Wait()

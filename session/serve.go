@@ -215,7 +215,11 @@ func (s *server) open(ctx context.Context) bool {
 
 // pump starts both outlets.
 func (s *server) pump(out, err Output) {
-	s.out = [2]*outlet{newOutlet(s.st, frame.LaneOut, out), newOutlet(s.st, frame.LaneErr, err)}
+	probeFor := probeTime
+	if s.start.Terminal != nil {
+		probeFor = probeTimeTerminal
+	}
+	s.out = [2]*outlet{newOutlet(s.st, frame.LaneOut, out, probeFor), newOutlet(s.st, frame.LaneErr, err, probeFor)}
 	for _, o := range s.out {
 		s.group.Go(func() {
 			o.pump(s.life, func() { s.post(func() { o.settled = true }) }, func() { s.post(func() { o.flushed = true }) })
