@@ -4,7 +4,8 @@ package main
 const helpText = `rexec [options] [user@]HOST [COMMAND...]   run a command there; without COMMAND, a shell
 rexec [options] [user@]SET [COMMAND...]    the same on many: lab[01-40], a,b, @group, ! minus, & and; see Many hosts
 rexec host add NAME < TOKEN-FILE           know a host, by the token that rexecd init printed
-rexec host ls | rm NAME | trust NAME       list, forget, or pin the new certificate of a host
+rexec host ls [SET...] | rm NAME | trust NAME   list, forget, or pin the new certificate of a host
+rexec lab init NAME | token NAME SET --out DIR | ls | rm NAME   one key for many hosts, and the token of each
 rexec ssh ...                              the same command line exactly as ssh has it, for other programs
 rexec completion bash | zsh | fish | powershell   print a script that completes options and host names
 rexec help [VERB] | version
