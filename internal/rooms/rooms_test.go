@@ -61,6 +61,7 @@ var table = []room{
 	{"internal/sshopt", "", "reads a command line: it does not know what options do"},
 	{"bench/compare", "", "runs the programs as a user does and knows nothing of their inside"},
 	{"internal/e2e", "", "tests only"},
+	{"internal/e2e/dropin", "", "tests only"},
 	{"internal/faulty", "", "a network that fails; for tests"},
 	{"packaging/gen", "", "writes man pages from words and from what the programs print; it imports neither"},
 	{"internal/rooms", "", "this test"},
