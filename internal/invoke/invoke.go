@@ -127,13 +127,18 @@ func (r *running) run() error {
 	if err := r.start(); err != nil {
 		return err
 	}
-	begun := r.cmd.Started()
+	begun, done := r.cmd.Started(), r.cmd.Done()
+	var result error
+	var flushed <-chan error
 	var leave <-chan time.Time
 	here := r.console.happens()
 	for {
 		select {
-		case <-r.cmd.Done():
-			return r.flush(r.wait())
+		case <-done:
+			done = nil
+			result, flushed = r.wait(), r.flush()
+		case err := <-flushed:
+			return r.written(result, err)
 		case <-begun:
 			begun = nil
 			r.begun()
@@ -209,32 +214,22 @@ func (r *running) wait() error {
 	return err
 }
 
-// flush writes what the outputs still hold of their last line, and gives err, or why it could not.
-func (r *running) flush(err error) error {
-	if len(r.conv.lanes) == 0 {
-		return err
-	}
-	closed := make(chan error, 1)
+// flush writes what the outputs still hold of their last line.
+func (r *running) flush() <-chan error {
+	flushed := make(chan error, 1)
 	go func() {
 		defer r.guard()()
-		closed <- r.conv.close()
+		flushed <- r.conv.close()
 	}()
-	var leave <-chan time.Time
-	for {
-		select {
-		case cerr := <-closed:
-			if _, failed := err.(*client.ExitError); cerr != nil && (err == nil || failed) {
-				err = &client.LocalError{Result: r.cmd.Result(), Err: cerr}
-			}
-			return err
-		case s := <-r.opt.Signals:
-			if r.signal(s) && leave == nil {
-				leave = time.After(settleTime)
-			}
-		case <-leave:
-			return &Interrupted{r.last, &client.UnknownError{Err: errGaveUp}}
-		}
+	return flushed
+}
+
+// written is err, or why what was held could not be written, if the command's own result stands.
+func (r *running) written(err, held error) error {
+	if _, failed := err.(*client.ExitError); held != nil && (err == nil || failed) {
+		return &client.LocalError{Result: r.cmd.Result(), Err: held}
 	}
+	return err
 }
 
 // signal passes a signal on; the second within a second ends the whole tree. It reports true if there is nothing left
