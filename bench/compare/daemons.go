@@ -62,6 +62,7 @@ func (d daemon) stop() {
 type rexecd struct {
 	daemon
 	client []string // program, options, host
+	shared []string // bench/shared and its options: a terminal and a transfer over one connection
 	begin  func(ctx context.Context) (daemon, error)
 }
 
@@ -80,6 +81,11 @@ func startRexec(ctx context.Context, dir, bin, user string) (*rexecd, error) {
 		return launch(ctx, filepath.Join(dir, "rexecd.log"), address, program, "serve", "--state", state)
 	}}
 	r.client = []string{filepath.Join(bin, "rexec"), "--config-dir", conf, "-l", user, "box"}
+	tokenFile := filepath.Join(dir, "token")
+	if err := os.WriteFile(tokenFile, token, 0o600); err != nil {
+		return nil, err
+	}
+	r.shared = []string{filepath.Join(bin, "shared"), "-token", tokenFile, "-user", user}
 	add := exec.CommandContext(ctx, r.client[0], "host", "add", "--config-dir", conf, "box")
 	add.Stdin = strings.NewReader(string(token))
 	if out, err := add.CombinedOutput(); err != nil {

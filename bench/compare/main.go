@@ -31,6 +31,8 @@ type plan struct {
 	bulk    int   // rounds of each direction
 	out, in int64 // bytes of a round
 	idle    int   // connections held at once
+	echo    int   // rounds of keys on a terminal
+	keys    int   // of a round
 }
 
 func main() {
@@ -40,6 +42,8 @@ func main() {
 	flag.Int64Var(&p.out, "out", 2<<30, "bytes of stdout in a round")
 	flag.Int64Var(&p.in, "in", 1<<30, "bytes of stdin in a round")
 	flag.IntVar(&p.idle, "idle", 100, "idle commands and connections held at once; 0: none")
+	flag.IntVar(&p.echo, "echo", 3, "rounds of keys typed on a terminal; 0: none")
+	flag.IntVar(&p.keys, "keys", 1000, "keys of a round")
 	bin := flag.String("bin", "", "folder with rexec and rexecd; empty: built from this module")
 	limit := flag.Duration("limit", 20*time.Minute, "most time for all")
 	flag.Parse()
@@ -72,7 +76,7 @@ func run(ctx context.Context, p plan, bin string, w io.Writer) (err error) {
 	if bin == "" {
 		bin = filepath.Join(dir, "bin")
 		// Without C: nothing here needs it, and loading its libraries costs a cold start more than a millisecond.
-		if err := tool(ctx, "env", "CGO_ENABLED=0", "go", "build", "-o", bin+"/", "rexec/cmd/..."); err != nil {
+		if err := tool(ctx, "env", "CGO_ENABLED=0", "go", "build", "-o", bin+"/", "rexec/cmd/...", "rexec/bench/shared"); err != nil {
 			return err
 		}
 	}
@@ -101,7 +105,7 @@ func run(ctx context.Context, p plan, bin string, w io.Writer) (err error) {
 }
 
 func (p plan) measure(ctx context.Context, t *table, rex *rexecd, ssh *sshd) error {
-	for _, step := range []func(context.Context, *table, *rexecd, *sshd) error{p.measureCold, p.measureBulk, p.measureIdle} {
+	for _, step := range []func(context.Context, *table, *rexecd, *sshd) error{p.measureCold, p.measureBulk, p.measureEcho, p.measureIdle} {
 		if err := step(ctx, t, rex, ssh); err != nil {
 			return err
 		}
