@@ -36,7 +36,7 @@ func completions(line []string, std stdio) []string {
 		case len(before) == 2 && (before[1] == "token" || before[1] == "rm"):
 			may = labNames(std)
 		case before[1] == "token" && strings.HasPrefix(last, "-"):
-			may = []string{"--out", "--address"}
+			may = []string{"--out", "--address", "--also"}
 		case before[1] == "token" && len(before) == 3:
 			may = setWords(last, std)
 		}

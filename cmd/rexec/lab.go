@@ -51,7 +51,7 @@ func labInitCommand(open func() (*inventory.Inventory, error), std stdio) *cobra
 
 func labTokenCommand(open func() (*inventory.Inventory, error), std stdio) *cobra.Command {
 	const usage = "rexec lab token NAME SET [--out DIR]"
-	var out, address string
+	var f tokenFlags
 	cmd := &cobra.Command{
 		Use:   "token NAME SET",
 		Short: "make the tokens that the daemons of hosts are set up with",
@@ -63,27 +63,40 @@ func labTokenCommand(open func() (*inventory.Inventory, error), std stdio) *cobr
 			if err != nil {
 				return err
 			}
-			return makeTokens(inv, args[0], args[1], out, address, std)
+			return f.run(inv, args[0], args[1], std)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "the folder for the files NAME.token, mode 0600")
-	cmd.Flags().StringVar(&address, "address", "", "where to dial hosts that are not known yet: %h is the name, %n its number, "+
+	cmd.Flags().StringVar(&f.out, "out", "", "the folder for the files NAME.token, mode 0600")
+	cmd.Flags().StringVar(&f.address, "address", "", "where to dial hosts that are not known yet: %h is the name, %n its number, "+
 		"as 10.0.0.%n:7522 (default: the name)")
+	cmd.Flags().BoolVar(&f.also, "also", false, "for known hosts whatever key they have; hosts.toml stays as it is")
 	return cmd
 }
 
-func makeTokens(inv *inventory.Inventory, lab, set, out, address string, std stdio) error {
-	if asked, err := inv.Resolve(set); err == nil && out == "" && asked.Len() > 1 {
-		return fmt.Errorf("%d tokens do not fit on stdout: say --out DIR", asked.Len())
+// tokenFlags are the options of lab token.
+type tokenFlags struct {
+	out, address string
+	also         bool
+}
+
+func (f tokenFlags) run(inv *inventory.Inventory, lab, set string, std stdio) error {
+	hosts, err := inv.Resolve(set)
+	if err == nil && f.out == "" && hosts.Len() > 1 {
+		err = fmt.Errorf("%d tokens do not fit on stdout: say --out DIR", hosts.Len())
 	}
-	hosts, made, err := inv.Join(lab, set, address)
 	if err != nil {
 		return err
 	}
-	if made.Len() > 0 {
-		fmt.Fprintf(std.err, "rexec: hosts.toml has an entry for %s\n", made)
+	if !f.also || hosts.Len() == 0 {
+		var made nodeset.Set
+		if hosts, made, err = inv.Join(lab, set, f.address); err != nil {
+			return err
+		}
+		if made.Len() > 0 {
+			fmt.Fprintf(std.err, "rexec: hosts.toml has an entry for %s\n", made)
+		}
 	}
-	if out == "" {
+	if f.out == "" {
 		tok, err := inv.HostToken(lab, hosts.Names()[0])
 		if err != nil {
 			return err
@@ -91,12 +104,12 @@ func makeTokens(inv *inventory.Inventory, lab, set, out, address string, std std
 		_, err = fmt.Fprintln(std.out, tok.Encode())
 		return err
 	}
-	if err := inv.WriteTokens(lab, hosts, out); err != nil {
+	if err := inv.WriteTokens(lab, hosts, f.out); err != nil {
 		return err
 	}
 	first := hosts.Names()[0]
 	fmt.Fprintf(std.err, "rexec: %s in %s for %s; on each host: rexecd init --token %s.token, then rexec %s true\n",
-		counted(hosts.Len(), "token"), out, hosts, first, first)
+		counted(hosts.Len(), "token"), f.out, hosts, first, first)
 	return nil
 }
 

@@ -121,7 +121,8 @@ func (inv *Inventory) Join(lab, expr, address string) (hosts, made nodeset.Set, 
 			case !known:
 				fresh = append(fresh, name)
 			case h.KeyName() != lab:
-				return nil, fmt.Errorf("host %q is there already, with the key %s: take it out first with rexec host rm %s",
+				return nil, fmt.Errorf("host %q is there already, with the key %s: take it out first with rexec host rm %s, "+
+					"or say --also if it is to have both keys",
 					name, h.KeyName(), h.entry())
 			}
 		}
@@ -164,7 +165,8 @@ func newMember(lab, expr string, hosts nodeset.Set, address string) (Host, error
 }
 
 // HostToken is the token that a host's daemon is set up with: it opens that
-// host alone. The host must be one of the lab.
+// host alone. The host's entry may name another key, which is how a lab's key is
+// replaced by a new one.
 func (inv *Inventory) HostToken(lab, name string) (hmacauth.Token, error) {
 	master, err := inv.lab(lab)
 	if err != nil {
@@ -173,9 +175,6 @@ func (inv *Inventory) HostToken(lab, name string) (hmacauth.Token, error) {
 	h, err := inv.Find(name)
 	if err != nil {
 		return hmacauth.Token{}, err
-	}
-	if h.KeyName() != lab {
-		return hmacauth.Token{}, fmt.Errorf("host %q has the key %s, not that of lab %s", name, h.KeyName(), lab)
 	}
 	id := h.Server(master)
 	cred, err := master.Credentials(id)
