@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +14,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// shared is a bytes.Buffer that a Writer's pause writes while a test reads.
+type shared struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+// take gives what came since the last time.
+func (s *shared) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.b.Reset()
+	return s.b.String()
+}
+
 func TestSem39_APromptIsShownAfterSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out shared
 		w := auto(t, "gbk").NewWriter(&out)
 		put := func(s string) {
 			_, err := io.WriteString(w, s)
@@ -24,8 +45,7 @@ func TestSem39_APromptIsShownAfterSilence(t *testing.T) {
 		wait := func(d time.Duration) string {
 			time.Sleep(d)
 			synctest.Wait()
-			defer out.Reset()
-			return out.String()
+			return out.take()
 		}
 		put("C:\\")
 		assert.Equal(t, `C:\`, wait(0), "ASCII passes at once")
