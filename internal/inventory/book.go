@@ -11,9 +11,9 @@ import (
 
 // book is what hosts.toml says. It is never changed.
 type book struct {
-	hosts   []Host         // in the order of the file
-	rows    []int          // where each begins, from 1
-	byName  map[string]int // entries for one host
+	hosts   []Host          // in the order of the file
+	row     func(i int) int // where one begins, from 1; counted when asked
+	byName  map[string]int  // entries for one host
 	byAlias map[string]int
 	many    []many
 	groups  []group
@@ -38,7 +38,9 @@ func parseHosts(file string, data []byte) (*book, error) {
 		}
 	}
 	taken := map[string]bool{}
-	for i, t := range doc.Root.Tables("host") {
+	tables := doc.Root.Tables("host")
+	b.row = func(i int) int { return tables[i].Row() }
+	for i, t := range tables {
 		h, m := readHost(t)
 		for j, name := range append([]string{h.entry()}, h.Aliases...) {
 			field, index := "name", b.byName
@@ -57,7 +59,7 @@ func parseHosts(file string, data []byte) (*book, error) {
 			m.entry = i
 			b.many = append(b.many, m)
 		}
-		b.hosts, b.rows = append(b.hosts, h), append(b.rows, t.Row())
+		b.hosts = append(b.hosts, h)
 	}
 	groups := doc.Root.Table("groups")
 	if doc.Root.Has("groups") {

@@ -56,11 +56,15 @@ func cutHost(file string, data []byte, i int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	hosts, rows := before.hosts, before.rows
+	hosts := before.hosts
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	from, to := rows[i]-1, len(lines)
-	for _, next := range append(rows[i+1:], before.groupsRow) {
-		if next > rows[i] && next <= to {
+	from, to := before.row(i)-1, len(lines)
+	following := []int{before.groupsRow}
+	if i+1 < len(hosts) {
+		following = append(following, before.row(i+1))
+	}
+	for _, next := range following {
+		if next-1 > from && next <= to {
 			to = next - 1
 		}
 	}

@@ -69,7 +69,7 @@ func TestBadSSHFileIsSaid(t *testing.T) {
 	inv.UseSSH(sshHome(t, "Host gw\n Port ssh\n"), t.Logf)
 	_, err := inv.Find("gw")
 	require.ErrorContains(t, err, `hosts.toml has import = "ssh": `)
-	require.ErrorContains(t, err, `config:2: Port "ssh" is no number from 1 to 65535`)
+	require.ErrorContains(t, err, `config:2: the Port "ssh" is no number from 1 to 65535`)
 
 	inv = opened(t, sshHosts)
 	inv.UseSSH(t.TempDir(), func(string, ...any) {})

@@ -106,7 +106,7 @@ func (r *reader) includeAll(pattern string, under [][]string, depth int) error {
 	}
 	names, err := filepath.Glob(pattern)
 	if err != nil {
-		return fmt.Errorf("Include %.100q: %w", pattern, err)
+		return fmt.Errorf("an Include of %.100q: %w", pattern, err)
 	}
 	for _, name := range names {
 		if err := r.include(name, under, depth); err != nil {

@@ -89,11 +89,11 @@ func check(keyword, value string) error {
 	switch keyword {
 	case "port":
 		if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 65535 {
-			return fmt.Errorf("Port %.40q is no number from 1 to 65535", value)
+			return fmt.Errorf("the Port %.40q is no number from 1 to 65535", value)
 		}
 	case "hostname":
 		if rest := strings.NewReplacer("%%", "", "%h", "").Replace(value); strings.Contains(rest, "%") {
-			return fmt.Errorf("HostName %.100q has a %% other than %%h and %%%%", value)
+			return fmt.Errorf("the HostName %.100q has a %% other than %%h and %%%%", value)
 		}
 	}
 	return nil

@@ -91,12 +91,12 @@ func TestIncludedFilesCountWhereTheyStand(t *testing.T) {
 func TestWhatCannotBeUsedIsRefusedByPlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"Port":                         "/.ssh/config:1: port without a value",
-		"\nPort 0":                     `/.ssh/config:2: Port "0" is no number from 1 to 65535`,
-		"Host x\nPort 70000":           `:2: Port "70000"`,
-		"HostName %r.example":          `:1: HostName "%r.example" has a % other than`,
+		"\nPort 0":                     `/.ssh/config:2: the Port "0" is no number from 1 to 65535`,
+		"Host x\nPort 70000":           `:2: the Port "70000"`,
+		"HostName %r.example":          `:1: the HostName "%r.example" has a % other than`,
 		"User \"a":                     ":1: quotes do not match",
 		"Include config":               "Include goes deeper than 16 files",
-		"Include [":                    `Include "`,
+		"Include [":                    `Include of "`,
 		"Include /dev/null":            "/dev/null is not a regular file",
 		strings.Repeat("#\n", 600_000): "is longer than 1048576 bytes",
 	} {
