@@ -27,7 +27,7 @@ func rexecd(t *testing.T, args ...string) said {
 	}
 	in, out, errs := open("in"), open("out"), open("err")
 	defer in.Close()
-	code := run(t.Context(), args, stdio{in, out, errs, func(string) string { return "" }})
+	code := run(t.Context(), args, stdio{in: in, out: out, err: errs, getenv: func(string) string { return "" }})
 	read := func(f *os.File) string {
 		defer f.Close()
 		_, err := f.Seek(0, io.SeekStart)

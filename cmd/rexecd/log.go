@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"unicode"
 	"unicode/utf8"
@@ -12,8 +13,15 @@ import (
 
 // setLog gives the log the level and the form that the configuration asks for.
 func setLog(log *logrus.Logger, conf config, std stdio) {
-	log.SetOutput(std.err)
 	log.SetLevel(conf.LogLevel)
+	if std.events != nil {
+		log.SetOutput(io.Discard)
+		log.SetFormatter(&logrus.TextFormatter{DisableColors: true, DisableTimestamp: true})
+		log.ReplaceHooks(logrus.LevelHooks{})
+		log.AddHook(std.events)
+		return
+	}
+	log.SetOutput(std.err)
 	journal := isJournal(std.err, std.getenv("JOURNAL_STREAM"))
 	form := conf.LogFormat
 	if form == "auto" {

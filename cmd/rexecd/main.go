@@ -26,13 +26,20 @@ type stdio struct {
 	in       *os.File
 	out, err *os.File
 	getenv   func(string) string
+
+	ready  func()     // the daemon listens; nil: nobody asks
+	events *eventSink // takes the log's place on err; nil: none
 }
 
 func main() {
 	if code, done := platform.AsBreaker(os.Args[1:]); done {
 		os.Exit(code)
 	}
-	os.Exit(run(context.Background(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
+	std := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
+	if code, done := asService(os.Args[1:], std); done {
+		os.Exit(code)
+	}
+	os.Exit(run(context.Background(), os.Args[1:], std))
 }
 
 // exitCode ends the program with a code of its own and no further words.
@@ -80,6 +87,7 @@ func rootCommand(std stdio) *cobra.Command {
 		return fmt.Errorf("%w: try %s --help", err, cmd.CommandPath())
 	})
 	root.Flags().AddFlagSet(serve.Flags())
+	root.AddCommand(serviceCommands(std)...)
 	root.AddCommand(serve, initCommand(std), tryCommand(std), keyCommand(std), checkCommand(std), reloadCommand(std), statusCommand(std), sftpCommand(std))
 	return root
 }
@@ -100,26 +108,14 @@ type paths struct {
 	data    string // the folder of the rest
 }
 
-// locate finds them: all in state if it is named; else for root in /etc/rexec and /var/lib/rexec, for others in the XDG
-// folders (XDG Base Directory Specification 0.8).
+// locate finds them: all in state if it is named, else where the system has a place for them.
 func locate(state string, getenv func(string) string) (paths, error) {
 	etc, data := state, state
-	switch {
-	case state != "":
-	case os.Getuid() == 0:
-		etc, data = "/etc/rexec", "/var/lib/rexec"
-	default:
-		home := getenv("HOME")
-		if etc = getenv("XDG_CONFIG_HOME"); !filepath.IsAbs(etc) {
-			etc = filepath.Join(home, ".config")
+	if state == "" {
+		var err error
+		if etc, data, err = usualFolders(getenv); err != nil {
+			return paths{}, err
 		}
-		if data = getenv("XDG_STATE_HOME"); !filepath.IsAbs(data) {
-			data = filepath.Join(home, ".local", "state")
-		}
-		if !filepath.IsAbs(etc) || !filepath.IsAbs(data) {
-			return paths{}, errors.New("HOME is not set: say where the daemon keeps its files with --state DIR")
-		}
-		etc, data = filepath.Join(etc, "rexec"), filepath.Join(data, "rexec")
 	}
 	return paths{
 		config:  filepath.Join(etc, "rexecd.toml"),

@@ -102,6 +102,11 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	for _, word := range advice(conf, cfg) {
 		log.Warn(word)
 	}
+	if fs, err := secretfile.Unprotected(filepath.Dir(p.ring)); err != nil {
+		log.WithError(err).Warn("cannot tell whether the daemon's files are closed to others")
+	} else if fs != "" {
+		log.WithFields(logrus.Fields{"folder": filepath.Dir(p.ring), "file_system": fs}).Warn("this file system has no access lists: whoever reaches the folder can read the keys")
+	}
 
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -154,6 +159,9 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 		go func() { ended <- s.Serve(l) }()
 	}
 	tellReady()
+	if std.ready != nil {
+		std.ready()
+	}
 	var failed error
 	running := len(listeners)
 	for done := false; !done; {
