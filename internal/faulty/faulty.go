@@ -23,6 +23,8 @@ type Fault struct {
 	Seed  uint64        // of what follows; 0: nothing of it happens
 	Short bool          // pass 1 to 64 bytes at a time
 	Delay time.Duration // hold each piece for up to so long
+
+	Rate int // bytes a second; 0: as many as there are
 }
 
 // CutNone is a Cut that lets nothing pass.
@@ -47,6 +49,7 @@ type Proxy struct {
 	conns map[net.Conn]struct{}
 	n     int
 	done  bool
+	held  chan struct{} // closed by Resume; nil: not paused
 }
 
 // NewProxy starts one in front of target. plan is asked for each connection, which are counted from 0; nil: no faults.
@@ -78,9 +81,42 @@ func (p *Proxy) Cut() {
 	}
 }
 
+// Pause has nothing pass any more, in either direction, until Resume; nothing is lost.
+func (p *Proxy) Pause() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = make(chan struct{})
+	}
+}
+
+// Resume ends Pause.
+func (p *Proxy) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held != nil {
+		close(p.held)
+		p.held = nil
+	}
+}
+
+// wait waits while the proxy is paused.
+func (p *Proxy) wait() {
+	for {
+		p.mu.Lock()
+		held := p.held
+		p.mu.Unlock()
+		if held == nil {
+			return
+		}
+		<-held
+	}
+}
+
 // Close ends the proxy with all its connections and waits for its goroutines.
 func (p *Proxy) Close() {
 	_ = p.l.Close()
+	p.Resume()
 	p.mu.Lock()
 	p.done = true
 	p.mu.Unlock()
@@ -137,8 +173,8 @@ func (p *Proxy) serve(a net.Conn, plan Plan) {
 		})
 	}
 	var both sync.WaitGroup
-	both.Go(func() { carry(b, a, plan.Up, &p.up, cut) })
-	both.Go(func() { carry(a, b, plan.Down, &p.down, cut) })
+	both.Go(func() { p.carry(b, a, plan.Up, &p.up, cut) })
+	both.Go(func() { p.carry(a, b, plan.Down, &p.down, cut) })
 	both.Wait()
 	cut(false)
 	p.mu.Lock()
@@ -148,10 +184,11 @@ func (p *Proxy) serve(a net.Conn, plan Plan) {
 }
 
 // carry moves bytes from src to dst until the end of src, whose FIN it passes on, or until the fault ends both.
-func carry(dst, src net.Conn, f Fault, passed *atomic.Int64, cut func(reset bool)) {
+func (p *Proxy) carry(dst, src net.Conn, f Fault, passed *atomic.Int64, cut func(reset bool)) {
 	rng := rand.New(rand.NewPCG(f.Seed, 1))
 	buf := make([]byte, 64<<10)
 	var at int64
+	var due time.Time // when what was read by now would have come over a link of that rate
 	if f.Cut < 0 {
 		cut(f.Reset)
 		return
@@ -161,28 +198,36 @@ func carry(dst, src net.Conn, f Fault, passed *atomic.Int64, cut func(reset bool
 		if f.Seed != 0 && f.Short {
 			want = 1 + rng.IntN(64)
 		}
+		if f.Rate > 0 {
+			want = min(want, max(f.Rate/50, 1)) // 20 ms of it
+		}
 		n, err := src.Read(buf[:want])
-		p := buf[:n]
+		b := buf[:n]
 		stalls := f.Stall > 0 && at+int64(n) >= f.Stall
 		cuts := f.Cut > 0 && at+int64(n) >= f.Cut
 		switch {
 		case stalls:
-			p = p[:max(f.Stall-at, 0)]
+			b = b[:max(f.Stall-at, 0)]
 		case cuts:
-			p = p[:f.Cut-at]
+			b = b[:f.Cut-at]
 		}
-		if bit := f.Flip - 1 - at*8; f.Flip > 0 && bit >= 0 && bit < int64(len(p))*8 {
-			p[bit/8] ^= 0x80 >> (bit % 8)
+		if bit := f.Flip - 1 - at*8; f.Flip > 0 && bit >= 0 && bit < int64(len(b))*8 {
+			b[bit/8] ^= 0x80 >> (bit % 8)
 		}
 		if f.Seed != 0 && f.Delay > 0 {
 			time.Sleep(rand.N(f.Delay))
 		}
-		if len(p) > 0 {
-			if _, werr := dst.Write(p); werr != nil {
+		if f.Rate > 0 {
+			due = latest(due, time.Now()).Add(time.Duration(n) * time.Second / time.Duration(f.Rate))
+			time.Sleep(time.Until(due))
+		}
+		p.wait()
+		if len(b) > 0 {
+			if _, werr := dst.Write(b); werr != nil {
 				return
 			}
-			at += int64(len(p))
-			passed.Add(int64(len(p)))
+			at += int64(len(b))
+			passed.Add(int64(len(b)))
 		}
 		switch {
 		case cuts && !stalls:
@@ -198,4 +243,11 @@ func carry(dst, src net.Conn, f Fault, passed *atomic.Int64, cut func(reset bool
 			return
 		}
 	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

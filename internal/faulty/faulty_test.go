@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -59,4 +61,41 @@ func TestAFlipChangesExactlyOneBit(t *testing.T) {
 func TestShortPiecesPassEverythingInOrder(t *testing.T) {
 	msg := bytes.Repeat([]byte("0123456789"), 1000)
 	require.Equal(t, msg, through(t, Plan{Up: Fault{Seed: 7, Short: true}}, msg))
+}
+
+func TestASlowLinkTakesItsTime(t *testing.T) {
+	began := time.Now()
+	msg := bytes.Repeat([]byte("0123456789"), 2000)
+	require.Equal(t, msg, through(t, Plan{Up: Fault{Rate: 100_000}}, msg))
+	require.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond)
+}
+
+func TestWhatIsPausedComesLater(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	p, err := NewProxy(l.Addr().String(), nil)
+	require.NoError(t, err)
+	defer p.Close()
+	c, err := net.Dial("tcp", p.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	s, err := l.Accept()
+	require.NoError(t, err)
+	defer s.Close()
+	p.Pause()
+	p.Pause()
+	_, err = c.Write([]byte("later"))
+	require.NoError(t, err)
+	require.NoError(t, s.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	_, err = s.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, s.SetReadDeadline(time.Time{}))
+	p.Resume()
+	p.Resume()
+	got := make([]byte, 5)
+	_, err = io.ReadFull(s, got)
+	require.NoError(t, err)
+	require.Equal(t, "later", string(got))
+	p.Pause() // Close ends it
 }
