@@ -60,7 +60,7 @@ func Run(ctx context.Context, prepare func(context.Context) *client.Cmd, opt Opt
 	}
 	conv, err := newConversion(opt.Text, r.cmd, r.say)
 	if err == nil {
-		r.conv = conv
+		r.conv, conv.guard = conv, r.guard()
 		r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = conv.stdin(in), conv.stdout(out), conv.stderr(opt.Stderr)
 		err = r.run()
 	}

@@ -33,11 +33,12 @@ type conversion struct {
 	enc     text.Encoding
 	note    error // what the user should know of enc
 	lanes   []*outLane
+	guard   func() // deferred by every goroutine
 }
 
 // newConversion also rewrites cmd's words where the user named an encoding.
 func newConversion(opt Text, cmd *client.Cmd, say sayer) (*conversion, error) {
-	c := &conversion{opt: opt, decided: make(chan struct{})}
+	c := &conversion{opt: opt, decided: make(chan struct{}), guard: func() {}}
 	choice := text.Auto
 	if opt.Encoding != "" {
 		var err error
@@ -225,6 +226,7 @@ func (l *outLane) Write(p []byte) (int, error) {
 	if l.d == nil {
 		<-l.c.decided
 		l.d = l.c.enc.NewWriter(l.w)
+		l.d.Guard = l.c.guard
 	}
 	return l.d.Write(p)
 }

@@ -15,6 +15,10 @@ const chunk = 16 << 10
 // Writer decodes what is written to it into UTF-8 and writes that on. With an encoding that converts nothing it passes
 // every Write on as it is. Its methods may be called from any goroutine.
 type Writer struct {
+	// Guard is deferred by the goroutine that writes behind a pause, for a program that has something to put right when w
+	// panics. NewWriter sets one that does nothing; change it before the first Write.
+	Guard func()
+
 	w     io.Writer
 	clock *time.Timer // calls pause; nil: it never had to
 
@@ -27,7 +31,7 @@ type Writer struct {
 
 // NewWriter makes a Writer that writes to w. Close must follow; it leaves w open.
 func (e Encoding) NewWriter(w io.Writer) *Writer {
-	wr := &Writer{w: w}
+	wr := &Writer{Guard: func() {}, w: w}
 	if e.codec != nil {
 		wr.decoder = e.newDecoder()
 	}
@@ -86,7 +90,10 @@ func (w *Writer) arm() {
 	}
 }
 
-func (w *Writer) pause() { _ = w.Flush() }
+func (w *Writer) pause() {
+	defer w.Guard()
+	_ = w.Flush()
+}
 
 // Flush writes what is held of a line as if nothing followed; half a character stays held.
 func (w *Writer) Flush() error {
