@@ -26,7 +26,12 @@ import (
 	"rexec/internal/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if where := os.Getenv(panicVariable); where != "" {
+		os.Exit(panicking(where))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // daemon serves on loopback until the test ends and says how to call it.
 func daemon(t *testing.T) client.Config {
@@ -38,7 +43,7 @@ func daemon(t *testing.T) client.Config {
 	secret := hmacauth.NewSecret()
 	ring := new(policy.Ring)
 	require.NoError(t, ring.Add(policy.Key{ID: "admin", Secret: secret}))
-	s, err := server.New(server.Config{Names: []string{"box"}, HostKey: key, Ring: ring, Shell: "/bin/sh"})
+	s, err := server.New(server.Config{Names: []string{"box"}, HostKey: key, Ring: ring, Shell: "/bin/sh", Grace: time.Second})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
