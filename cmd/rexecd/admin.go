@@ -28,7 +28,7 @@ func checkCommand(std stdio) *cobra.Command {
 			for _, word := range advice(conf, cfg) {
 				say(std.err, "rexecd: %s", word)
 			}
-			say(std.err, "rexecd: the files are good: %d keys", len(cfg.Ring.Keys()))
+			say(std.err, "rexecd: the files are good: %s", count(len(cfg.Ring.Keys()), "key"))
 			return nil
 		},
 	}

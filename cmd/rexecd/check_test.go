@@ -74,7 +74,7 @@ var broken = []struct {
 func TestCheckNamesEachBrokenFileByLineAndReason(t *testing.T) {
 	require.GreaterOrEqual(t, len(broken), 30)
 	dir := state(t)
-	require.Equal(t, said{0, "", "rexecd: the files are good: 1 keys\n"}, rexecd(t, "check", "--state", dir))
+	require.Equal(t, said{0, "", "rexecd: the files are good: 1 key\n"}, rexecd(t, "check", "--state", dir))
 	for _, b := range broken {
 		t.Run(b.name+" "+b.want, func(t *testing.T) {
 			good, err := os.ReadFile(filepath.Join(dir, b.name))

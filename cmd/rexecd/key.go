@@ -121,7 +121,8 @@ func keyList(state *string, std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+			var table strings.Builder
+			w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tEXPIRES\tLIMITS\tCOMMENT")
 			for _, k := range ring.Keys() {
 				expires := "-"
@@ -130,7 +131,13 @@ func keyList(state *string, std stdio) *cobra.Command {
 				}
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.ID, expires, limits(k), k.Comment)
 			}
-			return w.Flush()
+			_ = w.Flush()
+			for line := range strings.Lines(table.String()) {
+				if _, err := fmt.Fprintln(std.out, strings.TrimRight(line, " \n")); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }
@@ -148,18 +155,31 @@ func limits(k policy.Key) string {
 	add(len(k.Users) > 0, "users %s", strings.Join(k.Users, ","))
 	add(k.Shell != "", "shell %s", k.Shell)
 	add(k.Command != "", "command %q", k.Command)
-	add(len(k.Commands) > 0, "%d command patterns", len(k.Commands))
+	add(len(k.Commands) > 0, "%s", count(len(k.Commands), "command pattern"))
 	add(k.SFTPRoot != "", "sftp in %s", k.SFTPRoot)
 	add(len(k.Forward) > 0, "forward %s", strings.Join(k.Forward, ","))
 	add(k.NoForward, "no forwarding")
 	add(len(k.Source) > 0, "source %s", joinSources(k.Source))
 	add(k.NoTerminal, "no terminal")
-	add(k.MaxSessions > 0, "%d sessions", k.MaxSessions)
+	add(k.MaxSessions > 0, "%s", count(k.MaxSessions, "session"))
+	add(len(k.Env) > 0, "env %s", strings.Join(k.Env, ","))
 	add(k.MaxDuration > 0, "%v each", k.MaxDuration)
+	add(k.IdleTimeout > 0, "%v idle", k.IdleTimeout)
+	add(k.OnLost != policy.OnLostDefault, "on_lost %s", k.OnLost)
+	add(k.Survivors == policy.SurvivorsKill, "survivors killed")
+	add(!k.NotBefore.IsZero() && k.NotBefore.After(time.Now()), "not before %s", k.NotBefore.Format(time.RFC3339))
 	if len(s) == 0 {
 		return "-"
 	}
 	return strings.Join(s, "; ")
+}
+
+// count is a number of things.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func joinSources(list []netip.Prefix) string {

@@ -17,6 +17,7 @@ var pages = []struct{ name, section, source, about string }{
 	{"rexec", "1", "packaging/gen/rexec.1.md", "run commands on machines that run rexecd"},
 	{"rexecd", "8", "packaging/gen/rexecd.8.md", "let the holders of a key run commands on this machine"},
 	{"rexecd.toml", "5", "docs/configuration.md", "the configuration of rexecd"},
+	{"rexecd.keyring", "5", "docs/keyring.md", "the keys that rexecd admits"},
 	{"rexec-hosts", "5", "packaging/gen/rexec-hosts.5.md", "the hosts that rexec knows"},
 }
 
