@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/user"
@@ -55,6 +56,9 @@ func runCommand(ctx context.Context, shape sshopt.Shape, args []string, std stdi
 		}
 		defer f.Close()
 		inv.report.Messages = f
+	}
+	if shape == sshopt.SSH && line.Quiet() { // its errors too: the exit code is all that -q leaves of ssh itself
+		inv.report.Messages = io.Discard
 	}
 	if inv.opt, err = readOptions(line, std); err != nil {
 		return inv.fail(err)
