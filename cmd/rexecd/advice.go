@@ -21,6 +21,9 @@ func advice(conf config, cfg server.Config) []string {
 			}
 		}
 	}
+	if len(cfg.Ring.Keys()) == 0 {
+		all = append(all, "the ring has no key, so nobody can come in: make one with rexecd key add")
+	}
 	if own, err := platform.CurrentUser(); err == nil && cfg.Shell == "" && own.ShellRefuses() {
 		all = append(all, fmt.Sprintf("the shell of user %q is %s, which runs nothing: set shell in rexecd.toml, or commands run only with --argv", own.Name, own.Shell))
 	}

@@ -76,7 +76,7 @@ func TestKeyOfATokenJoinsTheRing(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--token", file}, `"chem" is in the ring twice`},
+		{[]string{"--token", file}, `key "chem" is in the ring already: rexecd key rotate chem gives it another secret`},
 		{[]string{"chem2", "--token", file}, `unknown command "chem2"`},
 		{[]string{"--token", file + ".none"}, "no such file"},
 		{[]string{"--token", "-"}, "stdin: the token is empty"},

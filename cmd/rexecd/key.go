@@ -52,7 +52,7 @@ func keyAdd(state *string, std stdio) *cobra.Command {
 			}
 			return oneID(cmd, args)
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			made := hmacauth.Secret{} // to print
 			if token != "" {
 				given, meant, err := givenKey(token, std.in)
@@ -71,17 +71,25 @@ func keyAdd(state *string, std stdio) *cobra.Command {
 				made = hmacauth.NewSecret()
 				k.ID, k.Secret = args[0], made
 			}
-			if expires != 0 {
+			if cmd.Flags().Changed("expires") {
+				if expires <= 0 {
+					return fmt.Errorf("option --expires is %v, want more than 0, as 720h", expires)
+				}
 				k.Expires = time.Now().Add(expires).UTC().Truncate(time.Second)
 			}
 			for _, s := range source {
 				p, err := policy.ParseSource(s)
 				if err != nil {
-					return err
+					return fmt.Errorf("option --source: %q, %w", s, err)
 				}
 				k.Source = append(k.Source, p)
 			}
-			return changeRing(*state, std, k.ID, func(r *policy.Ring) (hmacauth.Secret, error) { return made, r.Add(k) })
+			return changeRing(*state, std, k.ID, func(r *policy.Ring) (hmacauth.Secret, error) {
+				if _, ok := r.Key(k.ID); ok {
+					return made, fmt.Errorf("key %q is in the ring already: rexecd key rotate %s gives it another secret, rexecd key rm %s makes room", k.ID, k.ID, k.ID)
+				}
+				return made, r.Add(k)
+			})
 		},
 	}
 	f := cmd.Flags()

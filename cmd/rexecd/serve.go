@@ -179,6 +179,8 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	tellStopping()
 	bounded, cancel := context.WithTimeout(context.Background(), d.conf.Load().ShutdownTime)
 	defer cancel()
+	bounded, again := signal.NotifyContext(bounded, syscall.SIGTERM, syscall.SIGINT) // asked twice: at once
+	defer again()
 	_ = s.Shutdown(bounded) // what did not end in time was ended, which is what TERM asked for
 	for range running {
 		<-ended

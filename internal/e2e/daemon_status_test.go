@@ -1,9 +1,11 @@
-//go:build unix
+//go:build linux
 
 package e2e
 
 import (
 	"encoding/json"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,4 +49,32 @@ func TestStatusNamesWhatRuns(t *testing.T) {
 	o := p.run(p.command("rexecd", "status", "--state", p.state), "")
 	assert.Regexp(t, `(?m)^`+s.ID[:16]+` +admin +\S+ +`+s.Remote+` +\d+ +\d+s$`, o.stdout)
 	assert.Contains(t, j.out.String(), s.ID)
+}
+
+func TestASecondTermEndsCommandsAtOnce(t *testing.T) {
+	p := start(t, `shutdown_time = "1h"`)
+	j := p.begin(p.rexec("box", "echo up; sleep 60"))
+	j.says("up")
+	require.NoError(t, p.daemon.Process.Signal(syscall.SIGTERM))
+	eventually(t, time.Second, func() bool { return strings.Contains(p.log.String(), "shutting down") }, "it shuts down")
+	select {
+	case <-j.done:
+		t.Fatal("the command has its time")
+	case <-time.After(200 * time.Millisecond):
+	}
+	asked := time.Now()
+	eventually(t, time.Second, func() bool { // a signal that comes with the first is the first
+		_ = p.daemon.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-j.done:
+			return true
+		default:
+			return false
+		}
+	}, "the command is ended")
+	assert.Equal(t, 255, j.wait(time.Second).code)
+	require.NoError(t, p.daemon.Wait(), "exit 0")
+	p.daemon = nil
+	assertWithin(t, time.Second, time.Since(asked), "at once")
+	p.nothingLeft()
 }

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestAKeyThatCannotBeIsRefusedWithItsOption(t *testing.T) {
+	dir := state(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"x", "--expires", "-1h"}, "option --expires is -1h0m0s, want more than 0, as 720h"},
+		{[]string{"x", "--expires", "0"}, "option --expires is 0s, want more than 0"},
+		{[]string{"x", "--source", "garbage"}, `option --source: "garbage", want an address or a network, as 192.0.2.7`},
+		{[]string{"x", "--source", "10.0.0.1/8"}, `option --source: "10.0.0.1/8", whose address goes beyond the network: want 10.0.0.0/8`},
+		{[]string{"x", "--max-sessions", "-1"}, `"max_sessions" is -1`},
+		{[]string{"x", "--command-pattern", "$(reboot)"}, "has the expansion"},
+		{[]string{"admin"}, `key "admin" is in the ring already: rexecd key rotate admin gives it another secret, rexecd key rm admin makes room`},
+		{[]string{"A B"}, "want 1 to 64 characters"},
+		{nil, "rexecd key add wants the id of one key"},
+	} {
+		s := rexecd(t, append([]string{"key", "add", "--state", dir}, c.args...)...)
+		assert.Equal(t, 1, s.code, c.args)
+		assert.Empty(t, s.out)
+		assert.Contains(t, s.err, c.want)
+	}
+	assert.Equal(t, "ID     EXPIRES  LIMITS  COMMENT\nadmin  -        -\n", rexecd(t, "key", "ls", "--state", dir).out)
+	assert.Zero(t, rexecd(t, "key", "rm", "admin", "--state", dir).code)
+	s := rexecd(t, "check", "--state", dir)
+	assert.Equal(t, said{0, "", "rexecd: the ring has no key, so nobody can come in: make one with rexecd key add\nrexecd: the files are good: 0 keys\n"}, s)
+}
