@@ -199,8 +199,9 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	t.cfg.Ping, t.cfg.PingCount = keepalive(line)
 	t.cfg.Trace, t.cfg.TraceLevel, t.cfg.Connected = inv.trace, line.Verbose(), inv.connected
 	terminal := inv.terminal()
+	t.cfg.Guard = inv.guard(func() {})
 	if terminal != nil {
-		t.cfg.Guard = terminal.Local.Guard
+		t.cfg.Guard = inv.guard(terminal.Local.Restore)
 	}
 	signals, restore := catchSignals()
 	defer restore()

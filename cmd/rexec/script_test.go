@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 			}
 		}
 	}
-	testscript.Main(m, map[string]func(){"rexec": main, "rexec-ssh": main})
+	testscript.Main(m, map[string]func(){"crash": crash, "rexec": main, "rexec-ssh": main})
 }
 
 // daemon is what the scripts talk to.
