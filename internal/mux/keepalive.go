@@ -10,16 +10,29 @@ import (
 
 // keepalive asks after a silent peer and gives up a lost one. It has the connection's only timer.
 func (c *Conn) keepalive() {
-	t := time.NewTimer(min(c.cfg.Ping, writeStall))
+	next := min(c.cfg.Ping, writeStall)
+	t := time.NewTimer(next)
 	defer t.Stop()
-	for {
+	for due := time.Now().Add(next); ; due = time.Now().Add(next) {
 		select {
 		case <-c.ctx.Done():
 			return
 		case <-c.look:
 		case <-t.C:
+			c.overslept(due)
 		}
-		t.Reset(c.checkSilence())
+		next = c.checkSilence()
+		t.Reset(next)
+	}
+}
+
+// overslept begins the silence anew where this process was stopped, for hours perhaps: what the peer said meanwhile was not
+// read yet, and the timer is the first to be told.
+func (c *Conn) overslept(due time.Time) {
+	if time.Since(due) > c.cfg.Ping/2 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.restart()
 	}
 }
 
@@ -161,7 +174,11 @@ func (c *Conn) Silence() time.Duration {
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.restart()
+	c.ping()
+}
+
+func (c *Conn) restart() {
 	c.clock = time.Now()
 	c.pingStale = c.pingSent != 0
-	c.ping()
 }

@@ -69,6 +69,22 @@ func TestSilenceIsWhatResumeDoesNotBridge(t *testing.T) {
 	})
 }
 
+func TestWhoOversleptListensBeforeItGivesUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		ours, peer := against(Config{Role: Client})
+		peer.expect(t, frame.TypePing)
+		time.Sleep(40 * time.Second)
+		ours.overslept(time.Now().Add(-8 * time.Second)) // more than half of Ping
+		assert.Zero(t, ours.Silence())
+		anew := time.Now()
+		time.Sleep(10 * time.Second)
+		ours.overslept(time.Now().Add(-7 * time.Second))
+		<-ours.Context().Done()
+		assert.Equal(t, time.Minute, time.Since(anew))
+		peer.hangUp(ours)
+	})
+}
+
 func TestAwayTellsWhenItIsOnTheWire(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a, b := duplexes()
