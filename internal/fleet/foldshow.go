@@ -109,11 +109,11 @@ func span(from, to int) string {
 	return fmt.Sprintf("%d,%d", from+1, to-from)
 }
 
-// edits counts the lines that a diff shows.
+// edits counts the lines of theirs that a diff shows.
 func edits(hunks []hunk) int {
 	n := 0
 	for _, h := range hunks {
-		n += h.to - h.from + h.upTo - h.at + 1
+		n += h.to - h.from + h.upTo - h.at
 	}
 	return n
 }

@@ -81,7 +81,7 @@ func appendSafe(dst, text []byte) []byte {
 			continue
 		}
 		dst = append(dst, text[from:i]...)
-		if size == 1 {
+		if r == utf8.RuneError && size == 1 {
 			dst = append(dst, '\\', 'x', hexDigits[text[i]>>4], hexDigits[text[i]&15])
 		} else {
 			q := strconv.AppendQuoteRuneToASCII(nil, r)

@@ -47,7 +47,7 @@ func NewEditor(in, out *os.File, prompt string) *Editor {
 	return e
 }
 
-// ReadLine gives the next line without its end; io.EOF after ^D. ^C takes back what was typed.
+// ReadLine gives the next line without its end; io.EOF after ^D. ^C gives an empty one in place of what was typed.
 func (e *Editor) ReadLine() (string, error) {
 	if err := e.tty.Raw(); err != nil {
 		return "", err
@@ -101,7 +101,8 @@ func (h *history) At(i int) string { return (*h)[len(*h)-1-i] }
 // Restore is for whoever ends this process while a line is read.
 func (e *Editor) Restore() { e.tty.Restore() }
 
-// editorKeys are what is typed, where ^C is not the end of input, as term.Terminal has it, but: to the line's end and clear.
+// editorKeys are what is typed, where ^C is not the end of input, as term.Terminal has it, but: clear the line,
+// and an empty one.
 type editorKeys struct {
 	r    io.Reader
 	rest []byte
@@ -114,10 +115,10 @@ func (k *editorKeys) Read(p []byte) (int, error) {
 		if n == 0 {
 			return 0, err
 		}
-		const ctrlC, ctrlE, ctrlU = 3, 5, 21
+		const ctrlC, ctrlE, ctrlU, enter = 3, 5, 21, '\r'
 		for _, c := range b[:n] {
 			if c == ctrlC {
-				k.rest = append(k.rest, ctrlE, ctrlU)
+				k.rest = append(k.rest, ctrlE, ctrlU, enter)
 			} else {
 				k.rest = append(k.rest, c)
 			}

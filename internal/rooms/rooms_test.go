@@ -61,6 +61,7 @@ var table = []room{
 	{"internal/sshopt", "", "reads a command line: it does not know what options do"},
 	{"bench/shared", "client frame hmacauth", "two commands over one connection, for bench/compare to run as a program"},
 	{"bench/compare", "", "runs the programs as a user does and knows nothing of their inside"},
+	{"bench/fleet", "", "runs the programs as a user does and knows nothing of their inside"},
 	{"internal/e2e", "", "tests only"},
 	{"internal/e2e/dropin", "", "tests only"},
 	{"internal/faulty", "", "a network that fails; for tests"},
