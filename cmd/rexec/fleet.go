@@ -219,26 +219,51 @@ func (m *many) run(ctx context.Context) (code int, die os.Signal) {
 	}
 	results, die := m.Do(ctx)
 	m.Progress.Hide()
+	defer m.whileShowing()()
 	m.pins.flush()
-
-	code = fleet.ExitCode(results, m.opt.fleet.maxCode)
-	err = shown.finish(results, code)
 	var notOK []fleet.Host
 	for _, r := range results {
 		if r.State != fleet.OK {
 			notOK = append(notOK, r.Host)
 		}
 	}
-	err = errors.Join(err, m.retry.write(notOK))
+	code = fleet.ExitCode(results, m.opt.fleet.maxCode)
+	err = m.retry.write(notOK)
+	err = errors.Join(err, shown.finish(results, code))
 	if !m.report.Quiet && (m.Keep == nil || code != 0) {
 		for _, line := range fleet.Summary(results) {
 			_ = m.screen.Say(line)
 		}
 	}
-	if err != nil && !errors.Is(err, syscall.EPIPE) {
+	if err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, fleet.ErrMuted) {
 		return m.fail(err), die
 	}
 	return code, die
+}
+
+// whileShowing has a signal end what a terminal that stands still may hold up: the whole program, or at the prompt, the
+// first time, what is being shown. The function that it gives ends that.
+func (m *many) whileShowing() func() {
+	done, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		for {
+			select {
+			case s := <-m.Signals:
+				if m.Keep == nil || s != os.Interrupt {
+					dieOf(s)
+				}
+				m.screen.Mute(true)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-gone
+		m.screen.Mute(false)
+	}
 }
 
 // shown is how a run is shown, and what is to be done behind it.

@@ -109,8 +109,7 @@ func (r *Run) Do(ctx context.Context) ([]Result, os.Signal) {
 	close(e.over)
 	close(e.said)
 	if whole { // else whatever hangs is left where it is
-		e.hosts.Wait()
-		talking.Wait()
+		e.settle(cancel, &talking)
 	}
 	for i := range e.results {
 		if e.results[i].State == 0 {
@@ -168,6 +167,26 @@ func (e *engine) conduct(cancel context.CancelCauseFunc) bool {
 		case s := <-e.Signals:
 			if e.signal(s, cancel) {
 				return false
+			}
+		}
+	}
+}
+
+// settle waits for goroutines that have nothing more to tell, unless a signal says that nobody wants to.
+func (e *engine) settle(cancel context.CancelCauseFunc, talking *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.hosts.Wait()
+		talking.Wait()
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		case s := <-e.Signals:
+			if e.signal(s, cancel) {
+				return
 			}
 		}
 	}
@@ -337,12 +356,13 @@ func (e *engine) sayRunning() {
 
 // say never waits: a terminal that stands still must not keep anybody from ending it all.
 func (e *engine) say(line string) {
-	if e.Say == nil {
-		return
-	}
 	select {
-	case e.said <- line:
+	case <-e.over: // said is closed
 	default:
+		select {
+		case e.said <- line:
+		default:
+		}
 	}
 }
 

@@ -1,9 +1,11 @@
 package fleet
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Screen is this process's stdout and stderr as all hosts share them: what one writes stays together, and the progress
@@ -15,7 +17,15 @@ type Screen struct {
 
 	mu    sync.Mutex // also held while writing: whoever reads slowly slows all hosts down, and nothing piles up
 	shown int        // columns of the progress line that stands there; 0: none
+
+	muted atomic.Bool
 }
+
+// ErrMuted is what writes give while the screen is muted.
+var ErrMuted = errors.New("the output was stopped")
+
+// Mute has writes fail from the next one on, or work again.
+func (s *Screen) Mute(on bool) { s.muted.Store(on) }
 
 // NewScreen says where the two go, and whether that is a terminal; messages, nil: stderr too, is for our own lines.
 func NewScreen(out, err io.Writer, outTerm, errTerm bool, messages io.Writer) *Screen {
@@ -43,6 +53,9 @@ func (s *Screen) Err(p []byte) error { return s.write(s.err, s.errTerm, p) }
 func (s *Screen) write(w io.Writer, terminal bool, p []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.muted.Load() {
+		return ErrMuted
+	}
 	if terminal {
 		s.clear()
 	}

@@ -404,6 +404,20 @@ func TestTheProgressLineNeverMixesWithOutput(t *testing.T) {
 	assert.Equal(t, "b\nrexec: c\n", pipe.String())
 }
 
+func TestAMutedScreenTakesNothing(t *testing.T) {
+	screen, out, errs := shownOn()
+	f := NewFold(screen, Style{}, storeIn(t))
+	o, e := f.Started(someHosts("a")[0], &frame.Started{})
+	put(t, o, "x\n")
+	end(t, o, e)
+	screen.Mute(true)
+	require.ErrorIs(t, f.Show(), ErrMuted)
+	screen.Mute(false)
+	require.NoError(t, screen.Out([]byte("y\n")))
+	assert.Equal(t, "y\n", out.String())
+	assert.Empty(t, errs.String())
+}
+
 func TestProgressIsNarrowerThanTheTerminal(t *testing.T) {
 	tty := &terminal{}
 	p := &Progress{}
