@@ -15,6 +15,7 @@ import (
 	"rexec/internal/inventory"
 	"rexec/internal/localterm"
 	"rexec/internal/sshopt"
+	"rexec/platform/text"
 )
 
 // many is one command line for many hosts while it is carried out.
@@ -110,7 +111,8 @@ func (m *many) prepare() error {
 		}
 	}
 	m.Fanout, m.Canary, m.FailFast, m.Total = opt.fanout, opt.canary, opt.failFast, opt.total
-	m.Verbatim = opt.verbatim
+	m.Verbatim, m.Text = opt.verbatim, m.opt.text
+	m.style.Raw = m.opt.encoding == text.Raw
 	m.Command = m.hostCommand
 	for _, h := range m.Hosts { // all of them can be told what to run, before the first one is
 		if _, err := m.Preview(h); err != nil {
@@ -143,7 +145,9 @@ func (m *many) findHosts() error {
 		}
 	}}
 	keys := map[string]hmacauth.Token{}
-	for i, entry := range m.entries {
+	for i := range m.entries {
+		m.defaults.fill(&m.entries[i])
+		entry := m.entries[i]
 		tok, known := keys[entry.Key]
 		switch {
 		case from != "":
@@ -185,7 +189,10 @@ func (m *many) locateHost(hosts *inventory.Inventory, entry inventory.Host, tok 
 	if t.cfg.Pin == nil {
 		t.cfg.Pinned = func(pin [32]byte) { m.pins.note(t.name, pin) }
 	}
-	return fleet.Host{Name: t.name, Config: t.cfg, User: t.user}, nil
+	if m.opt.encoding != "" {
+		t.encoding = m.opt.encoding
+	}
+	return fleet.Host{Name: t.name, Config: t.cfg, User: t.user, Encoding: t.encoding}, nil
 }
 
 // hostCommand is what the line says one host is to run.
@@ -291,12 +298,20 @@ func (m *many) view(fold bool) (*shown, error) {
 	default:
 		s.view = fleet.NewLive(m.screen, m.style, m.Hosts)
 	}
+	// Files get what came, unless all is text.
+	decode := func() { s.view = fleet.NewDecoded(s.view) }
+	if !m.opt.text {
+		decode()
+	}
 	if opt.out != "" {
 		d, err := fleet.NewDir(opt.out, s.view)
 		if err != nil {
 			return nil, fmt.Errorf("option --out: %w", err)
 		}
 		s.view = d
+	}
+	if m.opt.text {
+		decode()
 	}
 	return s, nil
 }

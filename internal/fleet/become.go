@@ -38,7 +38,7 @@ func (b *Become) wrap(cmd *client.Cmd) *conversation {
 	switch {
 	case cmd.Argv != nil:
 		cmd.Argv = slices.Concat(sudo, cmd.Argv)
-	case cmd.Systems != nil: // lines that the host's shell reads; Windows has no sudo
+	case len(cmd.Systems) > 0: // lines that the host's shell reads; Windows has no sudo
 		systems := map[string]string{}
 		for os, line := range cmd.Systems {
 			if systems[os] = line; os != "windows" {

@@ -24,6 +24,8 @@ type Host struct {
 	Index  int           // its place among all, from 0
 	Config client.Config // whom to call
 	User   string        // to run as; empty: the daemon decides
+	// Encoding is auto, raw or what the host speaks; empty: auto.
+	Encoding string
 }
 
 // Run is one command on many hosts. Zero fields: as their comments say.
@@ -33,6 +35,7 @@ type Run struct {
 	Command  func(ctx context.Context, c *client.Client, h Host) *client.Cmd
 	Stdin    io.Reader // goes to all hosts, from its first byte; nil: the commands read from the null device
 	Verbatim bool      // no substitutions
+	Text     bool      // Stdin is text: each host gets it in the encoding that it speaks
 	Become   *Become   // nil: the command runs as the user it was started as
 
 	Fanout   int           // hosts at the same time; 0: DefaultFanout

@@ -77,11 +77,18 @@ func (a *attempt) run(ctx context.Context, c *client.Client) error {
 			return err
 		}
 	}
+	if err := invoke.Speak(a.cmd, a.host.Encoding); err != nil {
+		return err
+	}
 	a.cmd.Stdout, a.cmd.Stderr = half{a, frame.LaneOut}, half{a, frame.LaneErr}
+	begun := make(chan struct{})
 	if a.input != nil {
 		t := a.input.tap()
 		defer t.Close()
 		a.cmd.Stdin = t
+		if a.Text {
+			a.cmd.Stdin = &encoded{choice: a.host.Encoding, src: t, begun: begun, info: a.cmd.Info}
+		}
 	}
 	if a.Become != nil {
 		a.become = a.Become.wrap(a.cmd)
@@ -89,6 +96,7 @@ func (a *attempt) run(ctx context.Context, c *client.Client) error {
 	}
 	err := a.cmd.Start()
 	if err != nil {
+		close(begun)
 		return err
 	}
 	select {
@@ -97,6 +105,7 @@ func (a *attempt) run(ctx context.Context, c *client.Client) error {
 		a.tell(event{host: a.i, what: began})
 	case <-a.cmd.Done():
 	}
+	close(begun)
 	err = a.cmd.Wait()
 	if a.cmd.Info() == nil {
 		return err

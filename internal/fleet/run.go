@@ -136,7 +136,7 @@ func (r *Run) Preview(h Host) (string, error) {
 	switch {
 	case cmd.Argv != nil:
 		return quote(cmd.Argv), nil
-	case cmd.Systems == nil:
+	case len(cmd.Systems) == 0:
 		return cmd.Line, nil
 	}
 	var words []string

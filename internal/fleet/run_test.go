@@ -444,6 +444,27 @@ func TestStdinGoesToAllWhoeverIsSlowOrDead(t *testing.T) {
 	assert.Equal(t, int64(len(text)), src.n, "read once")
 }
 
+func TestStdinThatIsTextGoesInEachHostsEncoding(t *testing.T) {
+	hosts := lab(t, 3)
+	hosts[0].Encoding, hosts[1].Encoding = "gbk", "utf-8"
+	v := newRecorder()
+	r := Run{Hosts: hosts, Command: line("cat; printf %s 录"), View: v, Stdin: strings.NewReader("目录"), Text: true}
+	results, _ := r.Do(context.Background())
+	assert.Equal(t, map[State]string{OK: "h[01-03]"}, statesOf(results), results[0].Words)
+	assert.Equal(t, "\xc4\xbf\xc2\xbc\xc2\xbc", v.out["h01"].String())
+	assert.Equal(t, "目录录", v.out["h02"].String())
+	assert.Equal(t, "目录录", v.out["h03"].String())
+
+	r.Stdin, r.View = strings.NewReader("one 🦀"), newRecorder()
+	results, _ = r.Do(context.Background())
+	assert.Equal(t, map[State]string{OK: "h[02-03]", Failed: "h01"}, statesOf(results))
+	assert.Contains(t, results[0].Words, "at byte 4")
+	r.Stdin, r.Command = nil, line("echo 🦀")
+	results, _ = r.Do(context.Background())
+	assert.Equal(t, map[State]string{OK: "h[02-03]", Failed: "h01"}, statesOf(results))
+	assert.Contains(t, results[0].Words, "nothing was started")
+}
+
 type countingReader struct {
 	r io.Reader
 	n int64

@@ -23,7 +23,7 @@ func substitute(cmd *client.Cmd, h Host) error {
 		}
 		cmd.Argv = argv
 	}
-	if cmd.Systems != nil {
+	if len(cmd.Systems) > 0 {
 		systems := make(map[string]string, len(cmd.Systems))
 		for os, line := range cmd.Systems {
 			systems[os] = in.fill(line, true)

@@ -440,3 +440,43 @@ func TestProgressSaysHowLongItTakes(t *testing.T) {
 	}
 	assert.Contains(t, fmt.Sprint(Count{Hosts: 10, Begun: 10, Done: 9}.line(1e6)), "about 1s left")
 }
+
+func TestEachHostsTextBecomesUTF8WhereItIsShown(t *testing.T) {
+	gbk := "\xc4\xbf\xc2\xbc" // 目录
+	screen, out, errs := shownOn()
+	dir := t.TempDir()
+	hosts := someHosts("win", "linux", "named", "raw", "odd")
+	hosts[2].Encoding, hosts[3].Encoding = "gbk", "raw"
+	r := &recorder{out: map[string]*bytes.Buffer{}, err: map[string]*bytes.Buffer{}}
+	d, err := NewDir(dir, NewDecoded(both{NewLive(screen, Style{}, nil), r}))
+	require.NoError(t, err)
+	for i, speaks := range []string{"gbk", "utf-8", "utf-8", "gbk", "martian"} {
+		o, e := d.Started(hosts[i], &frame.Started{Encoding: speaks})
+		for _, c := range []byte(gbk + "\r\nutf-8: 目录") { // cut at every byte
+			put(t, o, string([]byte{c}))
+		}
+		end(t, o, e)
+		d.Ended(Result{Host: hosts[i], State: OK})
+		raw, err := os.ReadFile(filepath.Join(dir, hosts[i].Name+".out"))
+		require.NoError(t, err)
+		assert.Equal(t, gbk+"\r\nutf-8: 目录", string(raw))
+	}
+	// Those two characters of GBK are valid UTF-8 too: only what the host speaks tells.
+	assert.Equal(t, "win: 目录\nwin: utf-8: 目录\nlinux: Ŀ¼\nlinux: utf-8: 目录\nnamed: 目录\nnamed: utf-8: 鐩\ue1bc綍\n"+
+		"raw: Ŀ¼\nraw: utf-8: 目录\nodd: Ŀ¼\nodd: utf-8: 目录\n", out.String())
+	assert.Contains(t, errs.String(), "rexec: odd: ")
+	assert.Contains(t, errs.String(), "martian")
+	var used []string
+	for _, res := range r.results {
+		used = append(used, res.Status.TextOut)
+	}
+	assert.Equal(t, []string{"auto gbk", "utf-8", "gbk", "raw", "raw"}, used)
+}
+
+// both shows on the first and tells the second of ends.
+type both struct {
+	*Live
+	r *recorder
+}
+
+func (b both) Ended(r Result) { b.r.Ended(r) }

@@ -1,6 +1,9 @@
 package invoke
 
 import (
+	"io"
+
+	"rexec/client"
 	"rexec/session"
 )
 
@@ -21,4 +24,11 @@ func Judge(host string, result session.Result, err error) Judged {
 	o := outcome{err: err, result: result}
 	code := ExitCode(err, false)
 	return Judged{Code: code, Words: o.words(host), Class: o.class(), Status: o.status(host, code)}
+}
+
+// Speak writes cmd's words as a host reads them that is said to speak an encoding, as Run does, and tells the daemon what
+// the output is decoded with. Of auto, raw and an empty name the words stay as they are.
+func Speak(cmd *client.Cmd, encoding string) error {
+	_, err := newConversion(Text{Encoding: encoding, Out: true, Err: true}, cmd, sayer{w: io.Discard})
+	return err
 }
