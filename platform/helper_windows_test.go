@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -203,5 +202,3 @@ func folder(t *testing.T) string {
 	})
 	return dir
 }
-
-func uintptrOf(n *uint32) uintptr { return uintptr(unsafe.Pointer(n)) }

@@ -22,6 +22,10 @@ func (p paths) control() string {
 
 // listenControl makes the pipe, which goes with the daemon, however it goes.
 func listenControl(p paths) (net.Listener, error) {
+	if c, err := p.dialControl(); err == nil {
+		_ = c.Close()
+		return nil, p.runningAlready()
+	}
 	l, err := listenPipe(p.control())
 	switch {
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED), errors.Is(err, windows.ERROR_PIPE_BUSY): // there is one by that name

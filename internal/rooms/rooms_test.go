@@ -64,6 +64,7 @@ var table = []room{
 	{"bench/fleet", "", "runs the programs as a user does and knows nothing of their inside"},
 	{"internal/e2e", "", "tests only"},
 	{"internal/e2e/dropin", "", "tests only"},
+	{"internal/e2e/wine", "", "tests only"},
 	{"internal/faulty", "", "a network that fails; for tests"},
 	{"packaging/gen", "", "writes man pages from words and from what the programs print; it imports neither"},
 	{"internal/rooms", "", "this test"},
