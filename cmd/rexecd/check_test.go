@@ -56,7 +56,7 @@ var broken = []struct {
 	{conf, base + "metrics = \"127.0.0.1\"\n", `rexecd.toml:3:1: "metrics" is "127.0.0.1", want a loopback address and a port`},
 	{conf, base + "[budgets]\nunproved = 3\n", `rexecd.toml:3:2: "budgets" is not known here`},
 
-	{ring, "", `keyring.toml:1:1: no [[key]] in it: the file was cut short, or make a key with rexecd key add`},
+	{ring, "", `keyring.toml:1:1: no [[key]] in it: the file was cut short: put it back, or remove it and make a key with rexecd key add`},
 	{ring, "keys = 2\n[[key]]\nid = \"a\"\nsecret = \"" + secret + "\"\n", `keyring.toml:1:1: "keys" says 2, but there are 1: the file was cut short, or the number needs a change`},
 	{ring, "[[key]]\nid = \"a\"\n", `keyring.toml:1:3: "secret" is missing`},
 	{ring, "[[key]]\nid = \"a\"\nsecret = \"short\"\n", `keyring.toml:3:1: "secret" is not good: `},

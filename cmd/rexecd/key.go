@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"strings"
 	"text/tabwriter"
@@ -125,6 +126,9 @@ func keyList(state *string, std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, err := readConfig(p.config); err != nil {
+				return err
+			}
 			ring, err := policy.Load(p.ring)
 			if err != nil {
 				return err
@@ -244,12 +248,18 @@ func changeRing(state string, std stdio, id string, change func(*policy.Ring) (h
 	if err != nil {
 		return err
 	}
+	if _, err := readConfig(p.config); err != nil {
+		return err
+	}
 	unlock, err := secretfile.Lock(p.ring)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	ring, err := policy.Load(p.ring)
+	if errors.Is(err, fs.ErrNotExist) { // lost, or taken away
+		ring, err = new(policy.Ring), nil
+	}
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestAKeyThatCannotBeIsRefusedWithItsOption(t *testing.T) {
@@ -31,4 +34,31 @@ func TestAKeyThatCannotBeIsRefusedWithItsOption(t *testing.T) {
 	assert.Zero(t, rexecd(t, "key", "rm", "admin", "--state", dir).code)
 	s := rexecd(t, "check", "--state", dir)
 	assert.Equal(t, said{0, "", "rexecd: the ring has no key, so nobody can come in: make one with rexecd key add\nrexecd: the files are good: 0 keys\n"}, s)
+}
+
+func TestALostRingBeginsAnew(t *testing.T) {
+	dir := state(t)
+	require.NoError(t, os.Remove(filepath.Join(dir, ring)))
+	s := rexecd(t, "check", "--state", dir)
+	assert.Equal(t, 1, s.code)
+	assert.Contains(t, s.err, "keyring.toml: no such file or directory: put it back, or make a key with rexecd key add")
+	assert.Contains(t, rexecd(t, "key", "rm", "admin", "--state", dir).err, "is not in the ring")
+	assert.Zero(t, rexecd(t, "key", "add", "admin", "--state", dir).code)
+	assert.Equal(t, said{0, "", "rexecd: the files are good: 1 key\n"}, rexecd(t, "check", "--state", dir))
+
+	s = rexecd(t, "key", "add", "admin", "--state", filepath.Join(dir, "nothing"))
+	assert.Equal(t, 1, s.code)
+	assert.Contains(t, s.err, "set this machine up with rexecd init, or say --state DIR")
+}
+
+func TestAByteOrderMarkIsNoPartOfAFile(t *testing.T) {
+	dir := state(t)
+	for _, name := range []string{conf, ring} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		write(t, dir, name, "", "\xef\xbb\xbf"+string(b))
+	}
+	assert.Zero(t, rexecd(t, "check", "--state", dir).code)
+	write(t, dir, conf, "listen", "lisden")
+	assert.Contains(t, rexecd(t, "check", "--state", dir).err, `rexecd.toml:2:1: "lisden" is not known here`)
 }

@@ -21,7 +21,7 @@ const MaxSize = 1 << 20
 func Load(path string) (*Ring, error) {
 	data, err := secretfile.Read(path, MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("key ring: %w: make one with rexecd init", err)
+		return nil, fmt.Errorf("key ring: %w: put it back, or make a key with rexecd key add", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key ring: %w", err)
@@ -53,7 +53,7 @@ func parse(file string, data []byte) (*Ring, error) {
 	case doc.Root.Has("keys") && count != int64(n):
 		doc.Root.Fail("keys", fmt.Errorf("says %d, but there are %d: the file was cut short, or the number needs a change", count, n))
 	case !doc.Root.Has("keys") && !doc.Root.Has("key"):
-		doc.Root.Fail("", errors.New("no [[key]] in it: the file was cut short, or make a key with rexecd key add"))
+		doc.Root.Fail("", errors.New("no [[key]] in it: the file was cut short: put it back, or remove it and make a key with rexecd key add"))
 	}
 	if err := doc.Err(); err != nil {
 		return nil, err

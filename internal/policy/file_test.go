@@ -198,7 +198,7 @@ func TestLoadReadsWhatWasWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyring.toml")
 	_, err := Load(path)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.ErrorContains(t, err, "rexecd init")
+	require.ErrorContains(t, err, "rexecd key add")
 
 	require.NoError(t, secretfile.Write(path, ringOf(t, "user = 'x'").Encode()))
 	r, err := Load(path)

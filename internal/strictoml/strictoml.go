@@ -8,6 +8,7 @@
 package strictoml
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type Doc struct {
 // Parse reads a whole document. file is what errors call it. A syntax error,
 // or a name given twice, is a Problems with one element.
 func Parse(file string, data []byte) (*Doc, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows' editors put it there
 	doc := &Doc{file: file, data: data, failed: map[string]bool{}}
 	values := map[string]any{}
 	if err := toml.Unmarshal(data, &values); err != nil {
