@@ -35,12 +35,20 @@ type config struct {
 	tuning
 }
 
+// isSetUp says what to do where there is no configuration at all.
+func isSetUp(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no %s: set this machine up with rexecd init, or say --state DIR", path)
+	}
+	return nil
+}
+
 // readConfig reads rexecd.toml; every unknown key is refused with its row.
 func readConfig(path string) (config, error) {
-	info, err := os.Stat(path) // before opening: a FIFO would wait for its writer
-	if errors.Is(err, fs.ErrNotExist) {
-		return config{}, fmt.Errorf("no %s: set this machine up with rexecd init, or say --state DIR", path)
+	if err := isSetUp(path); err != nil {
+		return config{}, err
 	}
+	info, err := os.Stat(path) // before opening: a FIFO would wait for its writer
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is no regular file: put the configuration there", path)
 	}

@@ -126,7 +126,7 @@ func keyList(state *string, std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := readConfig(p.config); err != nil {
+			if err := isSetUp(p.config); err != nil {
 				return err
 			}
 			ring, err := policy.Load(p.ring)
@@ -248,7 +248,7 @@ func changeRing(state string, std stdio, id string, change func(*policy.Ring) (h
 	if err != nil {
 		return err
 	}
-	if _, err := readConfig(p.config); err != nil {
+	if err := isSetUp(p.config); err != nil {
 		return err
 	}
 	unlock, err := secretfile.Lock(p.ring)
