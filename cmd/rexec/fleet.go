@@ -163,7 +163,7 @@ func (m *many) findHosts() error {
 			return fmt.Errorf("host %s: %w", entry.Name, err)
 		}
 		if opt := m.opt.fleet.systems; opt != nil && len(entry.Shell) > 0 && entry.OS == "" {
-			return fmt.Errorf("host %s has a shell of its own and no os in its entry, so which line is meant is not known: add os = ...", entry.Name)
+			return fmt.Errorf("host %s has a shell of its own and no os in its entry, so which line is meant is not known: say its os there (linux, windows or darwin)", entry.Name)
 		}
 		h.Index = i
 		m.hosts = append(m.hosts, h)
