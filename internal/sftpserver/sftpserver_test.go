@@ -74,7 +74,7 @@ func get(t *testing.T, path string) string {
 
 func TestFilesTravelWholeBothWays(t *testing.T) {
 	both(t, func(t *testing.T, c *sftp.Client, dir, at string) {
-		data := make([]byte, 3<<20+17)
+		data := make([]byte, 600<<10+17)
 		_, _ = rand.NewChaCha8([32]byte{7}).Read(data)
 		f, err := c.Create(at + "/up")
 		require.NoError(t, err)
