@@ -210,8 +210,8 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	if line.Stdio != nil {
 		return inv.forwardStdio(ctx, c, signals)
 	}
-	stop, err := inv.forwards(ctx, c)
-	defer stop()
+	through, err := inv.forwards(ctx, c, t.cfg.Guard)
+	defer through.close()
 	if err != nil {
 		return inv.fail(err)
 	}
@@ -232,6 +232,7 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 		closeSoon(c)
 		dieOf(die)
 	}
+	through.drain(signals)
 	return code
 }
 

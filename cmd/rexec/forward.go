@@ -45,7 +45,7 @@ func (inv *invocation) forwardStdio(ctx context.Context, c *client.Client, signa
 			}
 			defer in.Close()
 		}
-		err = forward.Join(forward.Stdio{In: in, Out: inv.std.out}, far)
+		err = forward.Join(forward.Stdio{In: in, Out: inv.std.out}, far, inv.guard(func() {}))
 		if errors.Is(err, syscall.EPIPE) {
 			return nil // who read the output has enough
 		}
@@ -58,7 +58,10 @@ func (inv *invocation) until(ctx context.Context, c *client.Client, signals <-ch
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- f(ctx) }()
+	go func() {
+		defer inv.guard(func() {})()
+		done <- f(ctx)
+	}()
 	select {
 	case err := <-done:
 		return inv.fail(err)
@@ -71,25 +74,24 @@ func (inv *invocation) until(ctx context.Context, c *client.Client, signals <-ch
 	}
 }
 
-// forwards listens for -L and -D. stop ends them. An error is one that the whole attempt is to fail with; what cannot be
-// listened on is otherwise only said, as in ssh.
-func (inv *invocation) forwards(ctx context.Context, c *client.Client) (stop func(), err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var serving sync.WaitGroup
-	stop = func() {
-		cancel()
-		closeSoon(c) // ends the connections that the listeners wait for
-		serving.Wait()
-	}
-	if len(inv.line.Listens) == 0 {
-		return cancel, nil
-	}
+// tunnels are the listeners of -L and -D, and the connections that came through them.
+type tunnels struct {
+	client  *client.Client
+	cancel  context.CancelFunc // takes no more
+	serving sync.WaitGroup
+}
+
+// forwards listens. An error is one that the whole attempt is to fail with; what cannot be listened on is otherwise only
+// said, as in ssh. The caller closes what it gets, also with an error.
+func (inv *invocation) forwards(ctx context.Context, c *client.Client, guard func()) (*tunnels, error) {
+	t := &tunnels{client: c}
+	ctx, t.cancel = context.WithCancel(ctx)
 	for _, l := range inv.line.Listens {
 		listeners, err := listen(l)
 		if err != nil {
 			err = fmt.Errorf("option %s: %w", l.From, err)
 			if inv.line.ExitOnForwardFailure {
-				return stop, err
+				return t, err
 			}
 			if !inv.report.Quiet {
 				inv.warn("%v; going on without", err)
@@ -98,15 +100,40 @@ func (inv *invocation) forwards(ctx context.Context, c *client.Client) (stop fun
 		}
 		for _, nl := range listeners {
 			inv.trace("listening on %s", nl.Addr())
-			f := forward.Listener{Net: nl, Address: l.To, Dial: dialThrough(c), Report: func(err error) {
+			f := forward.Listener{Net: nl, Address: l.To, Dial: dialThrough(c), Guard: guard, Report: func(err error) {
 				if !inv.report.Quiet {
 					inv.warn("option %s: %v", l.From, err)
 				}
 			}}
-			serving.Go(func() { f.Serve(ctx) })
+			t.serving.Go(func() {
+				defer guard()
+				f.Serve(ctx)
+			})
 		}
 	}
-	return stop, nil
+	return t, nil
+}
+
+// drain takes no more connections and waits for those that are there, as ssh does when its command has ended, until a
+// signal comes.
+func (t *tunnels) drain(signals <-chan os.Signal) {
+	t.cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		t.serving.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-signals:
+	}
+}
+
+// close ends all of them.
+func (t *tunnels) close() {
+	t.cancel()
+	closeSoon(t.client)
+	t.serving.Wait()
 }
 
 // listen opens the first address, and of the others what can be opened.

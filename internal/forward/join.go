@@ -33,8 +33,12 @@ type Near interface {
 
 // Join copies both ways, each until its end, which the other side sees as an end of that direction. nil: both ended of
 // themselves. Otherwise, with the first failure, both connections are aborted. far is over when Join returns; near's owner
-// still has to close it. A Read of near that Interrupt cannot end is left behind.
-func Join(near Near, far Far) error {
+// still has to close it. A Read of near that Interrupt cannot end is left behind. guard is deferred by the goroutines that
+// this starts; nil: nothing.
+func Join(near Near, far Far, guard func()) error {
+	if guard == nil {
+		guard = func() {}
+	}
 	var once sync.Once
 	var failure error
 	fail := func(err error) {
@@ -46,6 +50,7 @@ func Join(near Near, far Far) error {
 	}
 	in, out := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer guard()
 		defer close(in)
 		if _, err := far.WriteTo(near); err != nil {
 			fail(err)
@@ -54,6 +59,7 @@ func Join(near Near, far Far) error {
 		_ = near.CloseWrite() // it may have ended of itself
 	}()
 	go func() {
+		defer guard()
 		defer close(out)
 		if _, err := far.ReadFrom(near); err == nil {
 			_ = far.CloseWrite()

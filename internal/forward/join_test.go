@@ -71,7 +71,7 @@ func joined(t *testing.T) (near, far *net.TCPConn, st *stream, result <-chan err
 	st = newStream(f)
 	r := make(chan error, 1)
 	go func() {
-		err := Join(TCP{n}, st)
+		err := Join(TCP{n}, st, nil)
 		_ = n.Close()
 		r <- err
 	}()

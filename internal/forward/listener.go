@@ -17,6 +17,8 @@ type Listener struct {
 	Dial Dial
 	// Address is where all connections go; empty: where each asks to by SOCKS, version 4, 4a or 5.
 	Address string
+	// Guard is deferred by every goroutine; nil: nothing.
+	Guard func()
 	// Report is told why a connection came to nothing; nil: nobody.
 	Report func(error)
 }
@@ -40,7 +42,12 @@ func (l *Listener) Serve(ctx context.Context) {
 			}
 			continue
 		}
-		conns.Go(func() { l.serve(ctx, c.(*net.TCPConn)) })
+		conns.Go(func() {
+			if l.Guard != nil {
+				defer l.Guard()
+			}
+			l.serve(ctx, c.(*net.TCPConn))
+		})
 	}
 }
 
@@ -75,7 +82,7 @@ func (l *Listener) serve(ctx context.Context, c *net.TCPConn) {
 		far.Abort(err)
 		return
 	}
-	if err := Join(TCP{c}, far); err != nil {
+	if err := Join(TCP{c}, far, l.Guard); err != nil {
 		l.report(err)
 	}
 }

@@ -170,7 +170,7 @@ func (s *Server) join(ctx context.Context, st *link.Stream, r *record, near forw
 		}
 	})
 	defer stop()
-	err := forward.Join(near, far)
+	err := forward.Join(near, far, nil)
 	var ended *session.EndError
 	if errors.As(context.Cause(ctx), &ended) {
 		return ended

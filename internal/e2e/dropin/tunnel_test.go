@@ -150,6 +150,58 @@ func TestDashFRunsACommandInTheBackground(t *testing.T) {
 	})
 }
 
+func TestAConnectionOutlivesTheCommandThatItCameWith(t *testing.T) {
+	w := need(t)
+	answer := make(chan struct{})
+	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = rw.Write([]byte("first\n"))
+		rw.(http.Flusher).Flush()
+		<-answer
+		_, _ = rw.Write([]byte("last\n"))
+	}))
+	defer web.Close()
+	released := 0
+	both(t, w, func(t *testing.T, v way, here, there string) string {
+		local, err := freePort()
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		cmd := w.command(ctx, v, here, v.ssh, "-L", fmt.Sprintf("%d:%s", local, strings.TrimPrefix(web.URL, "http://")), "lab1",
+			"while ! test -e "+there+"/go; do sleep 0.01; done; touch "+there+"/ended")
+		require.NoError(t, cmd.Start())
+		gone := make(chan error, 1)
+		go func() { gone <- cmd.Wait() }()
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		var resp *http.Response
+		require.Eventually(t, func() bool {
+			resp, err = client.Get(fmt.Sprintf("http://127.0.0.1:%d/", local))
+			return err == nil
+		}, patience, 5*time.Millisecond)
+		defer resp.Body.Close()
+		require.NoError(t, os.WriteFile(there+"/go", nil, 0o644))
+		require.Eventually(t, func() bool { _, err := os.Stat(there + "/ended"); return err == nil }, patience, 5*time.Millisecond)
+		require.Eventually(t, func() bool { // nobody new is let in
+			c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", local))
+			if err == nil {
+				_ = c.Close()
+			}
+			return err != nil || v.name == "openssh"
+		}, patience, 5*time.Millisecond)
+		select {
+		case err := <-gone:
+			require.Fail(t, "it did not wait for the connection", "%v", err)
+		default:
+		}
+		answer <- struct{}{}
+		released++
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, <-gone)
+		return string(body)
+	})
+	assert.Equal(t, 2, released)
+}
+
 func TestAReaderThatHasEnoughEndsDashW(t *testing.T) {
 	w := need(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
