@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"syscall"
 	"time"
 
 	"rexec/client"
@@ -26,7 +27,8 @@ type invocation struct {
 	report   invoke.Options
 	defaults defaults
 
-	connected func() // to be called when the daemon has proved itself; nil: nobody waits for it
+	local     *localterm.Terminal // nil: the command gets none
+	connected func()              // to be called when the daemon has proved itself; nil: nobody waits for it
 }
 
 // runCommand is rexec [options] [user@]HOST [COMMAND...].
@@ -189,6 +191,9 @@ func (inv *invocation) warn(format string, args ...any) {
 	if w == nil {
 		w = inv.std.err
 	}
+	if inv.local != nil {
+		w = inv.local.Lines(w)
+	}
 	fmt.Fprintln(w, invoke.Line("rexec: "+fmt.Sprintf(format, args...)))
 }
 
@@ -199,12 +204,13 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	t.cfg.Ping, t.cfg.PingCount = keepalive(line)
 	t.cfg.Trace, t.cfg.TraceLevel, t.cfg.Connected = inv.trace, line.Verbose(), inv.connected
 	terminal := inv.terminal()
-	t.cfg.Guard = inv.guard(func() {})
-	if terminal != nil {
-		t.cfg.Guard = inv.guard(terminal.Local.Restore)
-	}
 	signals, restore := catchSignals()
 	defer restore()
+	t.cfg.Guard = inv.guard(func() {})
+	if terminal != nil {
+		inv.local, t.cfg.Guard = terminal.Local, inv.guard(terminal.Local.Restore)
+		defer alsoCatch(signals, syscall.SIGABRT)() // it would leave the terminal raw
+	}
 	c := client.New(t.cfg)
 	defer closeSoon(c)
 	if line.Stdio != nil {
@@ -220,7 +226,7 @@ func (inv *invocation) run(ctx context.Context, t target) int {
 	}
 	opt := inv.report
 	opt.Stdout, opt.Signals, opt.Text = inv.std.out, signals, inv.text(t)
-	opt.Terminal = terminal
+	opt.Terminal, opt.Guard = terminal, t.cfg.Guard
 	if inv.opt.statusJSON != "fd:1" { // the status comes after all else
 		opt.CloseStdout = inv.std.out.Close
 	}

@@ -13,7 +13,7 @@ import (
 // not. It returns if that does not happen.
 func dieOf(s os.Signal) {
 	n, ok := s.(syscall.Signal)
-	if !ok || n == syscall.SIGQUIT { // Go's own end by QUIT is a report of all goroutines and code 2, which could be the command's
+	if !ok || n == syscall.SIGQUIT || n == syscall.SIGABRT { // Go's own end by these is a report of all goroutines and code 2, which could be the command's
 		return
 	}
 	signal.Reset(n)

@@ -8,7 +8,7 @@ import (
 
 // catchSignals brings INT, TERM, HUP and QUIT from here on, but for those that whoever started this process wanted ignored
 // (nohup, a script's &).
-func catchSignals() (<-chan os.Signal, func()) {
+func catchSignals() (chan os.Signal, func()) {
 	c := make(chan os.Signal, 8)
 	for _, s := range [...]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) {
@@ -16,4 +16,10 @@ func catchSignals() (<-chan os.Signal, func()) {
 		}
 	}
 	return c, func() { signal.Stop(c) }
+}
+
+// alsoCatch brings one more, until it is undone.
+func alsoCatch(c chan os.Signal, s os.Signal) (undo func()) {
+	signal.Notify(c, s)
+	return func() { signal.Reset(s) }
 }

@@ -46,6 +46,7 @@ func TestSem30_HoweverItEndsTheTerminalIsAsItWas(t *testing.T) {
 		{"HUP", nil, signal(syscall.SIGHUP), 129, "hangup", `ok> \x0f\x1b\[m\r\n$`},
 		{"INT", nil, signal(syscall.SIGINT), 130, "interrupt", `\r\n$`},
 		{"QUIT", nil, signal(syscall.SIGQUIT), 131, "", `\r\n$`},
+		{"ABRT", nil, signal(syscall.SIGABRT), 134, "", `\r\n$`},
 		{"a timeout", []string{"--timeout", "700ms"}, func(*console) {}, 124, "", `\r\nrexec: box: the command ran out of time [^\n]*\r\n$`},
 		{"a cut connection", []string{"-p", port}, func(*console) { proxy.Cut() }, 255, "", `ok> \x0f\x1b\[m\r\nrexec: box: the connection is lost: [^\n]*\r\n$`},
 	} {

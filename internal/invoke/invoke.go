@@ -31,6 +31,7 @@ type Options struct {
 	Signals <-chan os.Signal
 
 	Terminal *Terminal // nil: the command has pipes, and signals are passed on to it
+	Guard    func()    // deferred by every goroutine, as client.Config's; nil: the terminal's own
 
 	Messages io.Writer // our own lines; nil: Stderr
 	Status   io.Writer // gets one line of JSON at the end, also after a failure of our own; nil: none

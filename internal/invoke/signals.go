@@ -10,7 +10,8 @@ import (
 )
 
 // names of the signals that Options.Signals brings. Windows has these values too, for what its consoles say.
-var signalNames = map[os.Signal]string{os.Interrupt: "INT", syscall.SIGTERM: "TERM", syscall.SIGHUP: "HUP", syscall.SIGQUIT: "QUIT"}
+var signalNames = map[os.Signal]string{os.Interrupt: "INT", syscall.SIGTERM: "TERM", syscall.SIGHUP: "HUP", syscall.SIGQUIT: "QUIT",
+	syscall.SIGABRT: "ABRT"}
 
 func signalName(s os.Signal) string {
 	if name, ok := signalNames[s]; ok {

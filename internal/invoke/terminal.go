@@ -178,7 +178,7 @@ func (c *console) tell(lines ...string) {
 
 // measure asks for a round trip and leaves the line for ~# in c.status.
 func (c *console) measure() {
-	defer c.Local.Guard()
+	defer c.r.guard()()
 	ctx, cancel := context.WithTimeout(context.Background(), statusTime)
 	defer cancel()
 	cl := c.r.cmd.Client()
@@ -271,10 +271,13 @@ func (r *running) goodbye(reason frame.CancelReason, err error) bool {
 
 // guard is to be deferred by every goroutine.
 func (r *running) guard() func() {
-	if r.console == nil {
-		return func() {}
+	switch {
+	case r.opt.Guard != nil:
+		return r.opt.Guard
+	case r.console != nil:
+		return r.console.Local.Guard
 	}
-	return r.console.Local.Guard
+	return func() {}
 }
 
 // cut reports whether a command was ended by something else than itself, and so without leaving the terminal as it
