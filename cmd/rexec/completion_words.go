@@ -1,13 +1,15 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // plainWord is what needs no quotes in any shell.
-var plainWord = regexp.MustCompile(`^[-A-Za-z0-9._]+$`)
+func plainWord(word string) bool {
+	const plain = "-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return word != "" && strings.Trim(word, plain) == ""
+}
 
 // completions are what the last word of a command line may become; nil: the shell knows better.
 func completions(line []string, std stdio) []string {
@@ -109,8 +111,8 @@ func known(std stdio) (k knownWords) {
 		k.groups = append(k.groups, "@all")
 	}
 	slices.Sort(k.names)
-	k.names = slices.DeleteFunc(slices.Compact(k.names), func(w string) bool { return !plainWord.MatchString(w) })
-	k.groups = slices.DeleteFunc(k.groups, func(w string) bool { return !plainWord.MatchString(w[1:]) })
+	k.names = slices.DeleteFunc(slices.Compact(k.names), func(w string) bool { return !plainWord(w) })
+	k.groups = slices.DeleteFunc(k.groups, func(w string) bool { return !plainWord(w[1:]) })
 	return k
 }
 
@@ -135,7 +137,7 @@ func setWords(word string, std stdio) []string {
 		return nil // numbers
 	}
 	term := strings.LastIndexAny(word, ",!&^") + 1
-	if at := strings.IndexByte(word, '@'); term == 0 && at > 0 && plainWord.MatchString(word[:at]) {
+	if at := strings.IndexByte(word, '@'); term == 0 && at > 0 && plainWord(word[:at]) {
 		term = at + 1
 	}
 	k := known(std)

@@ -192,7 +192,7 @@ func (m *many) locateHost(hosts *inventory.Inventory, entry inventory.Host, tok 
 	if m.opt.encoding != "" {
 		t.encoding = m.opt.encoding
 	}
-	return fleet.Host{Name: t.name, Config: t.cfg, User: t.user, Encoding: t.encoding}, nil
+	return fleet.Host{Name: t.name, Number: entry.Number(), Config: t.cfg, User: t.user, Encoding: t.encoding}, nil
 }
 
 // hostCommand is what the line says one host is to run.

@@ -36,7 +36,7 @@ Many hosts (stdin, unless it is a terminal, goes to all; at a terminal without C
   --json                  an object a line: start, line, end for each host, summary
   --out DIR               raw output into DIR/HOST.out and DIR/HOST.err; shown only with --fold or --json
   --linux LINE --windows LINE --darwin LINE   what hosts of that system run in place of COMMAND
-  --verbatim              leave %h (the host), %n (the last number in its name) and %% in COMMAND as they are
+  --verbatim              leave %h (the host), %n (its number) and %% in COMMAND as they are
   --become                run it as root through sudo; its password is asked for here, once
   --max-code              exit with the largest code of a host, not with 1, if not all are ok
   --dry-run               show what would run where

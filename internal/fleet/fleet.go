@@ -21,6 +21,7 @@ import (
 // Host is one of many.
 type Host struct {
 	Name   string
+	Number string        // what %n stands for; empty: there is none
 	Index  int           // its place among all, from 0
 	Config client.Config // whom to call
 	User   string        // to run as; empty: the daemon decides

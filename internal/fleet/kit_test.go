@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func lab(t *testing.T, n int, change ...func(*server.Config)) []Host {
 	})
 	hosts := make([]Host, n)
 	for i := range hosts {
-		hosts[i] = Host{Name: fmt.Sprintf("h%02d", i+1), Index: i,
+		hosts[i] = Host{Name: fmt.Sprintf("h%02d", i+1), Number: strconv.Itoa(i + 1), Index: i,
 			Config: client.Config{Address: l.Addr().String(), KeyID: "admin", ServerID: "box", Secret: secret, Pin: pin}}
 	}
 	return hosts

@@ -477,7 +477,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 }
 
 func TestPreviewSaysWhatRunsWhere(t *testing.T) {
-	h := Host{Name: "pc07"}
+	h := Host{Name: "pc07", Number: "7"}
 	r := Run{Command: line("echo %h %n %% %F")}
 	text, err := r.Preview(h)
 	require.NoError(t, err)

@@ -1,16 +1,14 @@
 package fleet
 
 import (
-	"cmp"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 
 	"rexec/client"
 )
 
-// substitute puts the host into what it is to run: %h its name, %n the last number in it, without leading zeros, %% a
+// substitute puts the host into what it is to run: %h its name, %n its number, %% a
 // percent sign. Any other % stays as it is (date +%F). A word of argv stays one word, and a name with anything in it that a
 // shell might read does not get into a line.
 func substitute(cmd *client.Cmd, h Host) error {
@@ -69,18 +67,11 @@ func (s *substitution) name(shell bool) string {
 	return s.host.Name
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
-
 func (s *substitution) number() string {
-	all := digits.FindAllString(s.host.Name, -1)
-	if len(all) == 0 {
-		if s.err == nil {
-			s.err = fmt.Errorf("%%n: there is no number in the name %q; where a percent sign is meant, write %%%%n, or give --verbatim", s.host.Name)
-		}
-		return ""
+	if s.host.Number == "" && s.err == nil {
+		s.err = fmt.Errorf("%%n: there is no number in the name %q; where a percent sign is meant, write %%%%n, or give --verbatim", s.host.Name)
 	}
-	last := strings.TrimLeft(all[len(all)-1], "0")
-	return cmp.Or(last, "0")
+	return s.host.Number
 }
 
 // odd is what stands in no name of a host.

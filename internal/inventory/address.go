@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -63,9 +63,8 @@ func splitAddress(s string, port int) (string, int, error) {
 }
 
 func parsePort(text string) (int, error) {
-	digit := func(r rune) bool { return r >= '0' && r <= '9' }
 	port, err := strconv.Atoi(text)
-	if err != nil || strings.IndexFunc(text, func(r rune) bool { return !digit(r) }) >= 0 {
+	if err != nil || !allDigits(text) {
 		return 0, fmt.Errorf("has %.20q for a port, want a number from 1 to 65535", text)
 	}
 	return port, nil
@@ -80,7 +79,10 @@ func checkPort(port int) error {
 
 // fourNumbers is what no resolver may be asked for: it is an address with a
 // number too large, or with leading zeros, which some read as octal.
-var fourNumbers = regexp.MustCompile(`^[0-9]+(\.[0-9]+){3}$`)
+func fourNumbers(host string) bool {
+	numbers := strings.Split(host, ".")
+	return len(numbers) == 4 && !slices.ContainsFunc(numbers, func(n string) bool { return !allDigits(n) })
+}
 
 // checkHost returns the host in canonical form.
 func checkHost(host string) (string, error) {
@@ -97,7 +99,7 @@ func checkHost(host string) (string, error) {
 		return "", fmt.Errorf("has a host name of %d bytes, want at most %d", len(host), maxHostName)
 	case strings.Contains(host, ":"):
 		return "", errors.New("has more than one : and is no IPv6 address")
-	case fourNumbers.MatchString(host):
+	case fourNumbers(host):
 		return "", errors.New("looks like an IPv4 address and is none")
 	case host[0] == '-':
 		return "", errors.New("begins with - and would be taken for an option")

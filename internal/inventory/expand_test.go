@@ -72,6 +72,10 @@ func TestEntryForManyHostsFillsInNameAndNumber(t *testing.T) {
 	assert.Equal(t, "10.2.0.3:7522", h.String())
 	assert.Equal(t, "node-2-03", h.ServerID)
 
+	h, err = opened(t, "[[host]]\nname = 'web[02-09]-v3'\nkey = 'k'\n").Find("web02-v3")
+	require.NoError(t, err)
+	assert.Equal(t, "2", h.Number(), "that of the brackets, though another is the last in the name")
+
 	h, err = inv.Find("lab07")
 	require.NoError(t, err)
 	assert.Equal(t, "192.0.2.7", h.Address, "an entry of its own goes first wherever it stands")
@@ -105,6 +109,8 @@ func TestTextsOfAnEntryForMany(t *testing.T) {
 		"plain": "plain", "%h": "r2-n007", "10.0.%1n.%n": "10.0.2.7", "%N": "007", "%1N%2N": "2007", "%%n": "%n",
 		"%{n+100}": "107", "%{1n-2}": "0", "%{n}": "7", "x%h.y%n": "xr2-n007.y7",
 		"%": "!has a % that stands for nothing", "%x": "!stands for nothing", "%{n+}": "!stands for nothing", "%0n": "!stands for nothing",
+		"%{n+1234567890}": "!stands for nothing", "%{n+1x}": "!stands for nothing", "%{0n}": "!stands for nothing", "%{N}": "!stands for nothing",
+		"%{}": "!stands for nothing", "%2h": "!stands for nothing", "%{2n+1}%": "!stands for nothing", "%{2n+1}%2N": "8007", "%1": "!stands for nothing",
 		"%3n": "!that the name does not have", "%{n-8}": "!makes 7-8, which is no number", "%{n": "!stands for nothing",
 	} {
 		got, err := substitute(text, "r2-n007", []string{"2", "007"})

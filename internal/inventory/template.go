@@ -4,15 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 )
-
-// placeholder is what a host's name is put in for. %n is a number in the name
-// without leading zeros, %N the same as written, the last one unless a digit
-// before says which; %{n+100} counts from elsewhere.
-var placeholder = regexp.MustCompile(`%(?:(h)|(%)|([1-9]?)([nN])|\{([1-9]?)n([+-][0-9]{1,9})?\}|)`)
 
 var (
 	errPlaceholder = errors.New("has a % that stands for nothing: want %h for the name, %n for its number, " +
@@ -22,39 +16,82 @@ var (
 
 // substitute fills in a text of an entry for many hosts.
 func substitute(text, name string, numbers []string) (string, error) {
-	var failed error
-	fail := func(err error) string {
-		if failed == nil {
-			failed = err
+	var filled strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "%")
+		filled.WriteString(before)
+		if !found {
+			return filled.String(), nil
 		}
-		return ""
-	}
-	filled := placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		part := placeholder.FindStringSubmatch(found)
 		switch {
-		case part[1] != "":
-			return name
-		case part[2] != "":
-			return "%"
-		case part[0] == "%":
-			return fail(errPlaceholder)
+		case strings.HasPrefix(rest, "%"):
+			filled.WriteByte('%')
+			text = rest[1:]
+		case strings.HasPrefix(rest, "h"):
+			filled.WriteString(name)
+			text = rest[1:]
+		default:
+			sign, after, ok := cutNumberSign(rest)
+			if !ok {
+				return "", errPlaceholder
+			}
+			number, err := sign.fill(numbers)
+			if err != nil {
+				return "", err
+			}
+			filled.WriteString(number)
+			text = after
 		}
-		which, _ := strconv.Atoi(part[3] + part[5]) // a digit or nothing
-		number, ok := numberAt(numbers, which, part[4] == "N")
-		if !ok {
-			return fail(errNoNumber)
+	}
+}
+
+// numberSign is a number in the name: %n is the last, a digit says which;
+// without leading zeros or, as %N, as written. %{n+100} counts from elsewhere.
+type numberSign struct {
+	which     int // from 1; 0: the last
+	asWritten bool
+	offset    string // with its sign; "": there is none
+}
+
+// mostOffset is how many digits an offset may have: they fit any int.
+const mostOffset = 9
+
+// cutNumberSign reads what stands behind the %.
+func cutNumberSign(s string) (sign numberSign, after string, ok bool) {
+	s, braced := strings.CutPrefix(s, "{")
+	if s != "" && s[0] >= '1' && s[0] <= '9' {
+		sign.which, s = int(s[0]-'0'), s[1:]
+	}
+	if !braced {
+		if after, sign.asWritten = strings.CutPrefix(s, "N"); sign.asWritten {
+			return sign, after, true
 		}
-		if part[6] == "" {
-			return number
-		}
-		offset, _ := strconv.Atoi(part[6]) // few digits
-		n, err := strconv.Atoi(number)
-		if err != nil || n > math.MaxInt-max(offset, 0) || n+offset < 0 {
-			return fail(fmt.Errorf("makes %s%s, which is no number from 0 on", number, part[6]))
-		}
-		return strconv.Itoa(n + offset)
-	})
-	return filled, failed
+		after, ok = strings.CutPrefix(s, "n")
+		return sign, after, ok
+	}
+	inside, after, closed := strings.Cut(s, "}")
+	sign.offset, ok = strings.CutPrefix(inside, "n")
+	return sign, after, closed && ok && (sign.offset == "" || isOffset(sign.offset))
+}
+
+func isOffset(s string) bool {
+	return (s[0] == '+' || s[0] == '-') && len(s) > 1 && len(s) <= 1+mostOffset && allDigits(s[1:])
+}
+
+func (s numberSign) fill(numbers []string) (string, error) {
+	number, ok := numberAt(numbers, s.which, s.asWritten)
+	if !ok {
+		return "", errNoNumber
+	}
+	if s.offset == "" {
+		return number, nil
+	}
+	offset, _ := strconv.Atoi(s.offset) // few digits
+	n, err := strconv.Atoi(number)
+	if err != nil || n > math.MaxInt-max(offset, 0) || n+offset < 0 {
+		return "", fmt.Errorf("makes %s%s, which is no number from 0 on", number, s.offset)
+	}
+	return strconv.Itoa(n + offset), nil
 }
 
 // numberAt is the number of that place, from 1, or the last.
@@ -74,6 +111,12 @@ func numberAt(numbers []string, which int, asWritten bool) (string, bool) {
 	return number, true
 }
 
-var runOfDigits = regexp.MustCompile(`[0-9]+`)
+// digitsIn are the runs of digits in a name.
+func digitsIn(name string) []string {
+	return strings.FieldsFunc(name, func(r rune) bool { return r < '0' || r > '9' })
+}
 
-func digitsIn(name string) []string { return runOfDigits.FindAllString(name, -1) }
+// allDigits reports whether the text is digits and nothing else.
+func allDigits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}

@@ -3,7 +3,6 @@ package invoke
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -71,11 +70,28 @@ func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond 
 // maxLine bounds what the other side can put on a terminal, in bytes.
 const maxLine = 2048
 
-// token is what a token looks like, also one that was cut or of a later version.
-var token = regexp.MustCompile(`rxt[0-9]+_[0-9A-Za-z_-]+`)
-
-// withoutTokens takes out tokens, which land in messages where somebody gives one in place of a host or a file.
-func withoutTokens(s string) string { return token.ReplaceAllLiteralString(s, "(a token)") }
+// withoutTokens takes out tokens, also one that was cut or of a later version (rxt2_...), which land in messages where
+// somebody gives one in place of a host or a file.
+func withoutTokens(s string) string {
+	const digits, letters = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "rxt")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		secret, marked := strings.CutPrefix(strings.TrimLeft(rest, digits), "_")
+		after := strings.TrimLeft(secret, digits+letters+"_-")
+		if strings.HasPrefix(rest, "_") || !marked || len(after) == len(secret) {
+			b.WriteString("rxt")
+			s = rest
+			continue
+		}
+		b.WriteString("(a token)")
+		s = after
+	}
+}
 
 // Line makes one line, of at most a few thousand bytes, of text that may come from the other side: whatever could move a
 // cursor, reorder the text or end the line is escaped. Tokens are taken out.

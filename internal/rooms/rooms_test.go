@@ -86,6 +86,7 @@ var libraries = []library{
 	{"github.com/prometheus", "cmd/rexecd internal/server", "three megabytes that no client needs"},
 	{"github.com/spf13/cobra", "cmd/rexecd cmd/rexec", "flags are the business of commands"},
 	{"github.com/pkg/sftp", "internal/sftpserver", "serves files in one room, which knows where the library differs from what programs expect"},
+	{"regexp", "cmd/rexecd", "compiling expressions is most of what a client did before its main"},
 	{"github.com/stretchr/testify", "", "for tests"},
 	{"github.com/rogpeppe/go-internal", "", "for tests"},
 	{"go.uber.org/goleak", "", "for tests"},
