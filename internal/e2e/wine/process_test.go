@@ -135,12 +135,13 @@ func TestSem7_ADaemonThatIsKilledTakesItsCommandsAlong(t *testing.T) {
 }
 
 func TestAThousandCommandsLeaveNoHandle(t *testing.T) {
+	t.Parallel() // beside the other that takes long
 	b := need(t).daemon(t)
 	c := b.dial()
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	run := func() {
-		out, err := c.Command(ctx, "cmd.exe", "/c", "exit 3").Output()
+		out, err := c.Command(ctx, `C:\rx\end.exe`).Output()
 		var exit *client.ExitError
 		if assert.ErrorAs(t, err, &exit) {
 			assert.Equal(t, int64(3), exit.Result.Verdict.Code)

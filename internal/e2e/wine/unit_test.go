@@ -19,6 +19,7 @@ import (
 
 // TestTheWindowsTestsPassOnWindows runs what stands in files named _windows_test.go.
 func TestTheWindowsTestsPassOnWindows(t *testing.T) {
+	t.Parallel()
 	w := need(t)
 	list := exec.Command("go", "list", "-json=ImportPath,Dir,TestGoFiles", "rexec/...")
 	list.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")

@@ -90,7 +90,7 @@ func (w *world) build() error {
 	if err := errors.Join(<-results, <-results); err != nil {
 		return err
 	}
-	for _, name := range []string{"bcryptprimitives.dll", "rexec.exe", "rexecd.exe", "tool.exe"} {
+	for _, name := range []string{"bcryptprimitives.dll", "rexec.exe", "rexecd.exe", "tool.exe", "end.exe"} {
 		to := filepath.Join(w.drive, "rx", name)
 		if filepath.Ext(name) == ".dll" {
 			to = filepath.Join(w.drive, "windows", "system32", name)
@@ -125,6 +125,7 @@ func (w *world) compile() error {
 	run(windows, "go", "build", "-o", exe, "rexec/cmd/rexec", "rexec/cmd/rexecd")
 	run(windows, "go", "build", "-o", exe+"tool.exe", "./testdata/tool")
 	run(nil, "x86_64-w64-mingw32-gcc", "-shared", "-o", exe+"bcryptprimitives.dll", filepath.Join("testdata", "bcryptprimitives.c"), "-ladvapi32")
+	run(nil, "x86_64-w64-mingw32-gcc", "-O2", "-s", "-o", exe+"end.exe", filepath.Join("testdata", "end.c"))
 	return errors.Join(errs...)
 }
 

@@ -1,0 +1,2 @@
+/* The shortest command there is. */
+int main(void) { return 3; }
