@@ -77,6 +77,7 @@ type held struct {
 	cut   cutter
 	text  *spool
 	sum   hash.Hash
+	out   []byte // lines that are not kept yet
 	lines int
 	open  bool // no newline behind what was kept last
 	err   error
@@ -89,28 +90,31 @@ func (f *Fold) sink(h Host, stream int) *held {
 }
 
 func (s *held) line(text []byte, whole bool) {
-	s.keep(text)
+	s.out = append(s.out, text...)
 	if s.open = !whole; whole {
 		s.newline()
 	}
 }
 
 func (s *held) newline() {
-	s.keep([]byte{'\n'})
+	s.out = append(s.out, '\n')
 	s.lines++
 }
 
-func (s *held) keep(p []byte) {
-	s.sum.Write(p)
-	if _, err := s.text.Write(p); s.err == nil {
+// keep takes over what line has made.
+func (s *held) keep() {
+	s.sum.Write(s.out)
+	if _, err := s.text.Write(s.out); s.err == nil {
 		s.err = err
 	}
+	s.out = s.out[:0]
 }
 
 func (s *held) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut.write(p)
+	s.keep()
 	if s.err != nil {
 		return 0, s.err
 	}
@@ -125,6 +129,8 @@ func (s *held) End() error {
 	if s.open {
 		s.newline()
 	}
+	s.keep()
+	s.out = nil
 	if s.err == nil {
 		s.err = s.text.settle()
 	}

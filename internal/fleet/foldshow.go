@@ -48,7 +48,7 @@ func (f *Fold) showGroup(p *printer, g, most *group) error {
 		if err != nil {
 			return err
 		}
-		return p.line(names+": ", text[0])
+		return p.line(names+": ", []byte(text[0]))
 	}
 	if most != nil && g != most {
 		a, errA := most.content()
@@ -64,7 +64,7 @@ func (f *Fold) showGroup(p *printer, g, most *group) error {
 	var failed error
 	c.line = func(text []byte, _ bool) {
 		if failed == nil {
-			failed = p.line("  ", string(text))
+			failed = p.line("  ", text)
 		}
 	}
 	if _, err := io.Copy(writerFunc(func(b []byte) error { c.write(b); return failed }), g.text.reader()); err != nil {
@@ -166,7 +166,7 @@ func (p *printer) printf(names, format string, args ...any) error {
 }
 
 // line prints a line of theirs behind a prefix of ours.
-func (p *printer) line(prefix, text string) error {
+func (p *printer) line(prefix string, text []byte) error {
 	p.out.WriteString(prefix)
 	p.text(text)
 	p.out.WriteByte('\n')
@@ -175,19 +175,19 @@ func (p *printer) line(prefix, text string) error {
 
 func (p *printer) coloured(colour, prefix, text string) error {
 	if !p.style.Colour {
-		return p.line(prefix, text)
+		return p.line(prefix, []byte(text))
 	}
 	p.out.WriteString(colour + prefix)
-	p.text(text)
+	p.text([]byte(text))
 	p.out.WriteString(noColour + "\n")
 	return p.check()
 }
 
-func (p *printer) text(text string) {
+func (p *printer) text(text []byte) {
 	if p.style.Raw {
-		p.out.WriteString(text)
+		p.out.Write(text)
 	} else {
-		p.out.Write(appendSafe(p.out.AvailableBuffer(), []byte(text)))
+		p.out.Write(appendSafe(p.out.AvailableBuffer(), text))
 	}
 }
 

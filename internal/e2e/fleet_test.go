@@ -1,0 +1,203 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestSem55_FiveHundredHostsAreEachToldTheTruthOf compares host by host: where it ran, what it said, how it ended.
+func TestSem55_FiveHundredHostsAreEachToldTheTruthOf(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	const count = 500
+	p.row(count)
+	o := p.run(p.rexec("--json", fmt.Sprintf("n[001-%d]", count), `set -- $SSH_CONNECTION; cat; echo "%h %n $3"; exit $((%n % 3))`), "to all\n")
+	all := events(t, o.stdout)
+	assert.Equal(t, 1, o.code)
+	require.Len(t, all.ends, count)
+	var ok, failed int
+	for n := 1; n <= count; n++ {
+		name := fmt.Sprintf("n%03d", n)
+		assert.Equal(t, []string{"to all", fmt.Sprintf("%s %d %s", name, n, addressOf(n))}, all.lines[name])
+		end := all.ends[name]
+		if assert.NotNil(t, end.Code, name) {
+			assert.Equal(t, int64(n%3), *end.Code, name)
+		}
+		if n%3 == 0 {
+			ok++
+			assert.Equal(t, "ok", end.State, name)
+		} else {
+			failed++
+			assert.Equal(t, "failed", end.State, name)
+		}
+	}
+	assert.Regexp(t, fmt.Sprintf(`(?m)^rexec: ok %d: n\[003,006,009,`, ok), o.stderr)
+	assert.Regexp(t, fmt.Sprintf(`(?m)^rexec: failed %d: n\[001,004,.*\] \(exit 1\), n\[002,005,.*\] \(exit 2\)$`, failed), o.stderr)
+
+	o = p.run(p.rexec("--fold", "-n", fmt.Sprintf("n[001-%d]", count), "true"), "")
+	assert.Equal(t, fmt.Sprintf("rexec: ok %d: n[001-%d]\n", count, count), o.stderr)
+	assert.Zero(t, o.code)
+	p.nothingLeft()
+}
+
+func TestSem57_TwiceEndsAllOfItThereToo(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	p.row(12)
+	dir := t.TempDir()
+	cmd := p.rexec("n[001-012]", fmt.Sprintf("trap '' INT TERM; setsid sleep 300 & echo $! >%s/%%h; echo up; sleep 300", dir))
+	out, errs := &syncBuffer{}, &syncBuffer{}
+	cmd.Stdout, cmd.Stderr = out, errs
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill() }()
+	eventually(t, 2*time.Second, func() bool { return strings.Count(out.String(), "up\n") == 12 }, "all are up: %s%s", out, errs)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	eventually(t, time.Second, func() bool { return strings.Contains(errs.String(), "12 hosts running: n[001-012]; ^C twice") }, "who runs: %s", errs)
+	time.Sleep(1100 * time.Millisecond) // more than a second: another question
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	eventually(t, time.Second, func() bool { return strings.Count(errs.String(), "12 hosts running") == 2 }, "who runs: %s", errs)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	_ = cmd.Wait()
+	assert.True(t, cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled(), "so that a shell's loop stops")
+	assert.Contains(t, errs.String(), "rexec: interrupted 12: n[001-012]\n")
+	for n := 1; n <= 12; n++ {
+		pid := pidIn(t, filepath.Join(dir, fmt.Sprintf("n%03d", n)))
+		assert.False(t, alive(pid), "what the command started in a session of its own is gone too")
+	}
+	p.nothingLeft()
+}
+
+func TestSem54_LinesOfManyAreNeverMixed(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	p.row(20)
+	o := p.run(p.rexec("-n", "n[001-020]", `i=0; while [ $i -lt 200 ]; do printf '%h '; echo "line $i"; i=$((i+1)); done; printf 'the last'`), "")
+	require.Zero(t, o.code, o.stderr)
+	next := map[string]int{}
+	for line := range strings.Lines(o.stdout) {
+		name, rest, _ := strings.Cut(line, ": ")
+		want := fmt.Sprintf("%s line %d\n", name, next[name])
+		if next[name] == 200 {
+			want = "the last\n"
+		}
+		require.Equal(t, want, rest)
+		next[name]++
+	}
+	assert.Len(t, next, 20)
+	for name, n := range next {
+		assert.Equal(t, 201, n, name)
+	}
+}
+
+func TestManyAreFedByOneStdinAndWriteWholeFiles(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	p.row(70) // more than the window
+	dir := t.TempDir()
+	data := strings.Repeat("0123456789abcdef\xff\x00\r\n", 50_000)
+	o := p.run(p.rexec("--out", dir, "n[001-070]", "cat; cksum /dev/null >&2"), data)
+	require.Zero(t, o.code, o.stderr)
+	assert.Empty(t, o.stdout)
+	for n := 1; n <= 70; n++ {
+		got, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("n%03d.out", n)))
+		require.NoError(t, err)
+		require.True(t, string(got) == data, "n%03d", n)
+		said, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("n%03d.err", n)))
+		require.NoError(t, err)
+		require.Equal(t, "4294967295 0 /dev/null\n", string(said))
+	}
+}
+
+// TestGigabytesThatAreFoldedCostNoMemory lets hosts say more than there may be in memory, all the same and all different.
+func TestGigabytesThatAreFoldedCostNoMemory(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	p.row(8)
+	const most = 100 << 20
+	for _, line := range []string{"head -c 25000000 /dev/zero | tr '\\0' x", "yes %h.................... | head -c 8000000"} {
+		cmd := p.rexec("--fold", "-n", "n[001-008]", line)
+		cmd.Env = append(cmd.Env, "TMPDIR="+t.TempDir())
+		wc := exec.Command("wc", "-c")
+		var err error
+		wc.Stdin, err = cmd.StdoutPipe()
+		require.NoError(t, err)
+		var sum syncBuffer
+		wc.Stdout = &sum
+		require.NoError(t, wc.Start())
+		require.NoError(t, cmd.Run())
+		require.NoError(t, wc.Wait())
+		assert.Greater(t, atoi(t, sum.String()), 25_000_000)
+		assert.Less(t, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10, int64(most))
+	}
+}
+
+func TestAReaderThatLeavesEndsAllQuickly(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	p.row(30)
+	cmd := p.rexec("-n", "--fanout", "5", "n[001-030]", "yes")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	var errs syncBuffer
+	cmd.Stderr = &errs
+	require.NoError(t, cmd.Start())
+	_, err = out.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.NoError(t, out.Close())
+	within(t, 2*time.Second, func() { _ = cmd.Wait() })
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "not killed: %s", &errs)
+	assert.Contains(t, errs.String(), "rexec: not started 25: n[006-030]\n")
+	p.nothingLeft()
+}
+
+// TestRetryFailedForgetsNoHostOfWhoWasKilled kills the client in the middle.
+func TestRetryFailedForgetsNoHostOfWhoWasKilled(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	p.row(6)
+	file := filepath.Join(t.TempDir(), "failed")
+	cmd := p.rexec("-n", "--retry-failed", file, "--fanout", "2", "n[001-006]", "echo up; sleep 60")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	_, err = out.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, "n[001-006]\n", string(text))
+	o := p.run(p.rexec("-n", "--retry-failed", file, "n[001-006]", "[ %n != 3 ]"), "")
+	assert.Equal(t, 1, o.code)
+	text, err = os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, "n003\n", string(text))
+	p.nothingLeft()
+}
+
+// One administrator's fan-out is never slowed: two of them at once, from one address, on one daemon.
+func TestAFanOutFromOneAddressIsNeverThrottled(t *testing.T) {
+	p := start(t)
+	p.everywhere()
+	p.row(120)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			o := p.run(p.rexec("-n", "--fanout", "32", "n[001-120]", "true"), "")
+			assert.Zero(t, o.code, o.stderr)
+		})
+	}
+	both.Wait()
+}
