@@ -66,7 +66,7 @@ func TestSem48_AKeyForFilesGivesOneFolderToEveryProgram(t *testing.T) {
 		assert.Contains(t, r.Stderr, "refused by the daemon's policy", name)
 	}
 	old := w.try(t, func(ctx context.Context) *exec.Cmd {
-		return w.command(ctx, w.rexec, here, "scp", "-q", "-O", "-S", w.rexec.ssh, "files:/"+chinese, "x")
+		return w.command(ctx, w.rexec, here, "scp", "-O", "-S", w.rexec.ssh, "files:/"+chinese, "x")
 	})
 	assert.NotZero(t, old.Code)
 	assert.Contains(t, old.Stderr, "without -O")

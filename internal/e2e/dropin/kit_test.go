@@ -251,7 +251,7 @@ func plain(text string, replace ...string) string {
 
 // sortLines is for programs whose lines come in any order.
 func sortLines(text string) []string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines := strings.Split(strings.Trim(text, "\n"), "\n")
 	slices.Sort(lines)
 	return lines
 }

@@ -72,7 +72,7 @@ func TestRsyncSendsOfALargeFileOnlyTheBlockThatChanged(t *testing.T) {
 		_, err = f.WriteAt([]byte("changed"), size/2)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
-		said := w.run(t, v, here, "rsync", "-a", "--no-whole-file", "--inplace", "--stats", "-e", v.ssh, here+"/big", "lab1:"+there+"/big")
+		said := w.run(t, v, here, "rsync", "-aI", "--no-whole-file", "--inplace", "--stats", "-e", v.ssh, here+"/big", "lab1:"+there+"/big")
 		literal := regexp.MustCompile(`Literal data: ([0-9,]+)`).FindStringSubmatch(said)
 		require.NotNil(t, literal, said)
 		n, err := strconv.ParseInt(strings.ReplaceAll(literal[1], ",", ""), 10, 64)
