@@ -24,7 +24,7 @@ func tryCommand(std stdio) *cobra.Command {
 		Use:   "try [COMMAND]...",
 		Short: "run a command through the whole stack on this machine, with no set-up",
 		Long: `Starts a daemon on loopback with a key that is thrown away afterwards, runs COMMAND on it as rexec would, and ends with
-COMMAND's exit code. Without COMMAND it runs: uname -a`,
+COMMAND's exit code. Without COMMAND it runs: ` + usualLine,
 		RunE: func(cmd *cobra.Command, words []string) error { return try(cmd.Context(), words, std) },
 	}
 	cmd.Flags().SetInterspersed(false) // the first word of the command ends the options
@@ -34,7 +34,7 @@ COMMAND's exit code. Without COMMAND it runs: uname -a`,
 func try(ctx context.Context, words []string, std stdio) error {
 	line := strings.Join(words, " ")
 	if line == "" {
-		line = "uname -a"
+		line = usualLine
 	}
 	const name = "try"
 	hostKey, err := server.NewHostKey(name)

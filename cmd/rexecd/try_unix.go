@@ -1,0 +1,6 @@
+//go:build unix
+
+package main
+
+// usualLine shows that a command ran, and where.
+const usualLine = "uname -a"

@@ -1,0 +1,4 @@
+package main
+
+// usualLine shows that a command ran, and where.
+const usualLine = "ver"
