@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +48,15 @@ func runVerb(ctx context.Context, args []string, std stdio) int {
 	return 0
 }
 
-func failVerb(std stdio, err error) int { return invoke.Fail(err, invoke.Options{Stderr: std.err}) }
+// failVerb says what went wrong, unless it is that the reader of the output has seen enough (rexec host ls | head).
+func failVerb(std stdio, err error) int {
+	messages := io.Writer(std.err)
+	var failed *fs.PathError
+	if errors.As(err, &failed) && failed.Path == std.out.Name() && errors.Is(err, syscall.EPIPE) {
+		messages = io.Discard
+	}
+	return invoke.Fail(err, invoke.Options{Stderr: messages})
+}
 
 func versionLine() string { return fmt.Sprintf("rexec %s, protocol 1", version) }
 

@@ -16,8 +16,9 @@ import (
 // Add makes an entry from a token, which goes into keys/. A lab's token may
 // have a pattern or a node set for a name ("lab-*", "lab[01-40]"): its hosts
 // share the key, and each derives its own secret from it; those of a node set
-// get the key's id for a tag. Adding the same again changes nothing; a
-// name that is taken by anything else is refused.
+// get the key's id for a tag. Adding the same again changes nothing, nor does
+// a token that the lab of an entry for many hosts makes for this one; a name
+// that is taken by anything else is refused.
 func (inv *Inventory) Add(name string, tok hmacauth.Token) error {
 	if err := checkNewName(name, tok.Kind == hmacauth.TokenLab); err != nil {
 		return err
@@ -38,7 +39,10 @@ func (inv *Inventory) Add(name string, tok hmacauth.Token) error {
 			}
 			return nil, fmt.Errorf("host %q is there already: take it out first with rexec host rm %s", name, b.hosts[i].entry())
 		}
-		var err error
+		opens, err := inv.opens(b, name, tok)
+		if err != nil || opens {
+			return data, err
+		}
 		if made, err = inv.keepToken(h, tok); err != nil {
 			return nil, err
 		}
@@ -75,6 +79,22 @@ func newHost(name string, tok hmacauth.Token) (Host, error) {
 func (inv *Inventory) holds(h Host, tok hmacauth.Token) bool {
 	old, err := inv.Token(h)
 	return err == nil && old.Encode() == tok.Encode()
+}
+
+// opens reports whether an entry for many hosts opens the host with the same
+// secret already: an entry made of a token that has no address would hide
+// where that one dials.
+func (inv *Inventory) opens(b *book, name string, tok hmacauth.Token) (bool, error) {
+	h, known, err := b.named(name)
+	if err != nil || !known || tok.Kind != hmacauth.TokenHost || tok.Address != "" {
+		return false, err
+	}
+	master, err := inv.Token(h)
+	if err != nil {
+		return false, nil // it opens nothing
+	}
+	made, err := derived(master, h)
+	return err == nil && made.Encode() == tok.Encode(), nil
 }
 
 // keepToken writes the token where h says. A file that is there already must

@@ -114,7 +114,7 @@ func TestTokensAreWrittenOnePerHostAndNeverOverwritten(t *testing.T) {
 func TestLabRefusesWhatWouldNotWork(t *testing.T) {
 	inv := opened(t, "[[host]]\nname = 'web'\nkey = 'web'\n[[host]]\nname = 'x*'\nkey = 'x'\n")
 	for name, want := range map[string]string{
-		"": "key name is empty", "../x": "begins with .", "all": `lab name "all" is taken`, "Chem": "a lab's name is its key's id",
+		"": "lab name is empty", "../x": "begins with .", "all": `lab name "all" is taken`, "Chem": "a lab's name is its key's id",
 		"a,b": "has ',' in it", "化学": "a lab's name is its key's id",
 	} {
 		require.ErrorContains(t, inv.NewLab(name), want, name)
@@ -177,6 +177,31 @@ func TestLabsTokenMayBeAddedForANodeSet(t *testing.T) {
 	assert.Len(t, hosts, 40)
 	require.EqualError(t, inv.Add("w[1-2]", hostToken("x")), `host name "w[1-2]" is a pattern, and this token is for one host: name that host`)
 	require.ErrorContains(t, inv.Add("w[2-1]", tok), "goes downwards")
+}
+
+func TestTokenOfAHostThatItsLabOpensAlreadyHidesNoEntry(t *testing.T) {
+	inv := opened(t, "")
+	require.NoError(t, inv.NewLab("chem"))
+	_, _, err := inv.Join("chem", "pc[01-02]", "10.0.0.%n")
+	require.NoError(t, err)
+	tok, err := inv.HostToken("chem", "pc01")
+	require.NoError(t, err)
+	require.NoError(t, inv.Add("pc01", tok))
+	h, err := inv.Find("pc01")
+	require.NoError(t, err)
+	assert.Equal(t, "10.0.0.1 pc[01-02]", h.Address+" "+h.Pattern)
+	assert.NoFileExists(t, inv.path(keysDir, "pc01"))
+
+	tok.Address = "192.0.2.1"
+	require.NoError(t, inv.Add("pc01", tok), "one that says where to dial is an entry")
+	h, err = inv.Find("pc01")
+	require.NoError(t, err)
+	assert.Equal(t, "192.0.2.1", h.Address)
+	other := hostToken("pc02")
+	require.NoError(t, inv.Add("pc02", other), "and so is another key")
+	h, err = inv.Find("pc02")
+	require.NoError(t, err)
+	assert.Equal(t, "pc02", h.Key)
 }
 
 func TestMasterStaysUntilTheLabGoes(t *testing.T) {

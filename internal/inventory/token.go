@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"rexec/hmacauth"
@@ -20,7 +22,11 @@ func (inv *Inventory) Token(host Host) (hmacauth.Token, error) {
 	if err := checkKeyName(key); err != nil {
 		return hmacauth.Token{}, err
 	}
-	return ReadTokenFile(inv.path(keysDir, key))
+	tok, err := ReadTokenFile(inv.path(keysDir, key))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: bring the host's token, or its lab's key, there", err)
+	}
+	return tok, err
 }
 
 // KeyName is the file in keys/.

@@ -228,7 +228,8 @@ func TestPatternsMatchWithoutExpanding(t *testing.T) {
 
 	for text, want := range map[string]string{
 		"a!b": "character 3: ! is not possible here", "@a": "neither groups nor wildcards", "a*": "neither groups nor wildcards",
-		"a[1-40000],b[1-40000]": "it stands for 80000 names", "a[": "without its ]",
+		"a[1-40000],b[1-40000]": "it stands for 80000 names", "a[1-99999999]": "it stands for 99999999 names",
+		"a,b[0-99999]c[0-99999]d[0-99999999999999999]": "it stands for 18446744073709551615 names", "a[": "without its ]",
 	} {
 		_, err := ParsePatterns(text)
 		assert.ErrorContains(t, err, want, text)

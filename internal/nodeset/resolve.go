@@ -108,9 +108,11 @@ func ParsePatterns(text string) (Patterns, error) {
 	}
 	var sum uint64
 	for _, p := range patterns {
-		if sum += min(p.size(), MaxNames+1); sum > MaxNames {
-			return nil, failAt(text, 0, "it %v", errTooMany(sum))
+		size := p.size()
+		if size > MaxNames-sum {
+			return nil, failAt(text, 0, "it %v", errTooMany(max(size, size+sum)))
 		}
+		sum += size
 	}
 	return patterns, nil
 }
