@@ -97,7 +97,7 @@ func TestSem36_TheScreenIsThatOfTheSameProgramHere(t *testing.T) {
 	defer func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() }()
 
 	inner := filepath.Join(home, "inner")
-	require.NoError(t, os.WriteFile(inner, []byte("set -g status-right ''\nset -g automatic-rename off\nset -g default-command 'env PS1=ok> sh'\n"), 0o600))
+	require.NoError(t, os.WriteFile(inner, []byte("set -g status-right ''\nset -g automatic-rename off\nset -g default-command \"env PS1='ok> ' sh\"\n"), 0o600))
 	for _, f := range []fullScreen{
 		{"vim", []string{"vim", "-u", "NONE", "-N", "-i", "NONE", "-n", "+set nocp ruler hls ve=all mouse=a nu", file}, "500L",
 			[][]string{{"G"}, {"/word", "Enter"}, {":split", "Enter"}, {"i", "typed 你好", "Escape"}, {":syntax on", "Enter"}, {"C-f"}}, nil},
