@@ -259,7 +259,7 @@ func dialCause(ctx context.Context, err error, timeout time.Duration) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) { // whichever saw it first
 		return fmt.Errorf("no answer within %v: %w", timeout, os.ErrDeadlineExceeded)
 	}
 	var dns *net.DNSError

@@ -58,7 +58,7 @@ func (inv *invocation) runFleet(ctx context.Context) int {
 	defer restore()
 	m.Signals = signals
 	if err := m.askPassword(signals); err != nil {
-		return inv.fail(err)
+		return m.unasked(err)
 	}
 	code, die := m.run(ctx)
 	if die != nil {

@@ -76,6 +76,16 @@ func (m *many) askPassword(signals <-chan os.Signal) error {
 	}
 }
 
+// unasked ends where no password came.
+func (m *many) unasked(err error) int {
+	code := m.fail(err)
+	var by *invoke.Interrupted
+	if errors.As(err, &by) {
+		dieOf(by.Signal)
+	}
+	return code
+}
+
 // readAnswer takes a line and nothing of what is behind it.
 func readAnswer(r io.Reader) (string, error) {
 	var line []byte

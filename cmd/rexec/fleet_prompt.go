@@ -27,7 +27,7 @@ func (m *many) prompt(ctx context.Context) int {
 	signals, restore := catchSignals()
 	defer restore()
 	if err := m.askPassword(signals); err != nil {
-		return m.fail(err)
+		return m.unasked(err)
 	}
 	set, err := names(m.Hosts)
 	if err != nil {
