@@ -1,11 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -76,7 +72,7 @@ func settings() []setting {
 
 // readDefaults reads config.toml and the variables.
 func readDefaults(path string, getenv func(string) string) (d defaults, err error) {
-	data, err := readConfig(path)
+	data, err := strictoml.ReadFile(path, mostDefaults)
 	if err != nil {
 		return d, err
 	}
@@ -114,30 +110,6 @@ func readDefaults(path string, getenv func(string) string) (d defaults, err erro
 		d.sendEnv = strings.Fields(names)
 	}
 	return d, nil
-}
-
-// readConfig reads a file that may be missing, and that others may read.
-func readConfig(path string) ([]byte, error) {
-	info, err := os.Stat(path) // before opening: a FIFO would wait for its writer
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file: put one there", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, mostDefaults+1))
-	if err == nil && len(data) > mostDefaults {
-		err = fmt.Errorf("%s is longer than %d bytes: check that it is the right file", path, mostDefaults)
-	}
-	return data, err
 }
 
 // settle fills in what the line leaves open; what a host's own entry may say is left to fill.

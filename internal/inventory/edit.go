@@ -11,6 +11,7 @@ import (
 
 	"rexec/hmacauth"
 	"rexec/internal/secretfile"
+	"rexec/internal/strictoml"
 )
 
 // Add makes an entry from a token, which goes into keys/. A lab's token may
@@ -167,7 +168,7 @@ func (inv *Inventory) changeHosts(change func(data []byte, b *book) ([]byte, err
 	defer inv.mu.Unlock()
 	path := inv.path(hostsFile)
 	return inv.locked(hostsFile, func() error {
-		data, err := readHosts(path)
+		data, err := strictoml.ReadFile(path, maxFile)
 		if err != nil {
 			return err
 		}

@@ -13,17 +13,14 @@
 package inventory
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 
 	"rexec/internal/secretfile"
 	"rexec/internal/sshconfig"
+	"rexec/internal/strictoml"
 )
 
 const (
@@ -64,7 +61,7 @@ func DefaultDir(getenv func(name string) string, home string) string {
 // with the file, row and column. Tokens are read only when asked for.
 func Open(dir string) (*Inventory, error) {
 	inv := &Inventory{dir: dir}
-	data, err := readHosts(inv.path(hostsFile))
+	data, err := strictoml.ReadFile(inv.path(hostsFile), maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("inventory: %w", err)
 	}
@@ -90,31 +87,6 @@ func (inv *Inventory) current() *book {
 
 func (inv *Inventory) path(elements ...string) string {
 	return filepath.Join(append([]string{inv.dir}, elements...)...)
-}
-
-// readHosts reads a file that may be a link, into somebody's collection of
-// settings say, and that others may read. A missing one is empty.
-func readHosts(path string) ([]byte, error) {
-	info, err := os.Stat(path) // before opening: a FIFO would wait for its writer
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file: put one there", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s is longer than %d bytes: check that it is the right file", path, maxFile)
-	}
-	return data, err
 }
 
 // locked makes the folder if need be and calls change while no other process

@@ -17,7 +17,7 @@ import (
 var (
 	gbk     = sync.OnceValue(newGBK)
 	gb18030 = sync.OnceValue(func() *table {
-		t := newTable(simplifiedchinese.GB18030, gbkZones)
+		t := newTable(simplifiedchinese.GB18030, gbkZones())
 		for i := range t.kinds {
 			if 0x81 <= 0x80+i && 0x80+i <= 0xFE {
 				t.kinds[i] = lead4
@@ -35,7 +35,7 @@ var (
 	})
 )
 
-func newGBK() *table { return newTable(simplifiedchinese.GBK, gbkZones) }
+func newGBK() *table { return newTable(simplifiedchinese.GBK, gbkZones()) }
 
 // Encoding is what bytes mean. The zero value is Raw: nothing is converted. An Encoding may be used by any number of
 // goroutines.
