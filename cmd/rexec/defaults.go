@@ -24,6 +24,7 @@ type defaults struct {
 	linger         time.Duration // linger, as client.Cmd has it
 	sendEnv        []string      // send_env: names and globs
 	encoding       string        // encoding: what hosts speak; empty: each says so
+	confirmAbove   *int          // confirm_above: hosts; nil: not said
 }
 
 // mostDefaults bounds config.toml, in bytes.
@@ -66,6 +67,10 @@ func settings() []setting {
 			return err
 		}},
 		{"encoding", func(d *defaults, name string) (err error) { d.encoding, err = text.Canonical(name); return err }},
+		{"confirm_above", func(d *defaults, text string) error {
+			d.confirmAbove = new(int)
+			return whole(d.confirmAbove, 0, mostConfirm)(text)
+		}},
 		{"linger", func(d *defaults, text string) (err error) { d.linger, err = parseLinger(text); return err }},
 	}
 }
@@ -83,7 +88,7 @@ func readDefaults(path string, getenv func(string) string) (d defaults, err erro
 	for _, s := range settings() {
 		text := ""
 		switch {
-		case s.name == "port" || s.name == "server_alive_count_max":
+		case s.name == "port" || s.name == "server_alive_count_max" || s.name == "confirm_above":
 			text = strconv.FormatInt(doc.Root.Int(s.name), 10)
 		default:
 			text = doc.Root.Text(s.name)

@@ -29,6 +29,7 @@ type many struct {
 	pins     *pinbook
 	retry    *retryFile // nil: none
 	progress bool       // is to be shown
+	restore  []func()   // what puts the terminal back
 }
 
 // runFleet is rexec with a node set in place of a host.
@@ -38,6 +39,11 @@ func (inv *invocation) runFleet(ctx context.Context) int {
 	}
 	inv.report.Host = ""
 	m := &many{invocation: inv}
+	defer func() {
+		for _, f := range m.restore {
+			f()
+		}
+	}()
 	if err := m.prepare(); err != nil {
 		return inv.fail(err)
 	}
@@ -95,6 +101,13 @@ func (m *many) prepare() error {
 	m.screen = fleet.NewScreen(std.out, std.err, outTerm, errTerm, m.report.Messages)
 	m.style = fleet.Style{Colour: outTerm && errTerm && std.getenv("NO_COLOR") == "" && std.getenv("TERM") != "dumb",
 		Align: outTerm, Quiet: m.report.Quiet}
+	for _, f := range [...]*os.File{std.out, std.err} {
+		if m.style.Colour {
+			restore, ok := localterm.Styled(f)
+			m.restore = append(m.restore, restore)
+			m.style.Colour = ok
+		}
+	}
 	m.progress = errTerm && !m.report.Quiet && !m.report.Verbose
 	if err := m.findHosts(); err != nil {
 		return err

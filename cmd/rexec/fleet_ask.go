@@ -14,8 +14,14 @@ import (
 
 // confirm asks a person about many hosts; a script is not asked.
 func (m *many) confirm() error {
-	opt := m.opt.fleet
-	if opt.yes || len(m.Hosts) <= opt.confirmAbove || m.line.BatchMode || !localterm.Is(m.std.in) || !localterm.Is(m.std.err) {
+	limit := m.opt.fleet.confirmAbove
+	if limit < 0 {
+		limit = confirmAbove
+		if said := m.defaults.confirmAbove; said != nil {
+			limit = *said
+		}
+	}
+	if m.opt.fleet.yes || len(m.Hosts) <= limit || m.line.BatchMode || !localterm.Is(m.std.in) || !localterm.Is(m.std.err) {
 		return nil
 	}
 	set, err := names(m.Hosts)

@@ -48,17 +48,18 @@ type fleetOptions struct {
 	verbatim     bool
 	become       bool
 	dryRun       bool
-	confirmAbove int
+	confirmAbove int // -1: not given
 	yes          bool
 }
 
 const (
-	maxFanout = 4096
+	maxFanout   = 4096
+	mostConfirm = 1 << 20
 	// confirmAbove is how many hosts a person is not asked about.
 	confirmAbove = 20
 )
 
-func readFleetOptions(line *sshopt.Line, std stdio) (o fleetOptions, err error) {
+func readFleetOptions(line *sshopt.Line) (o fleetOptions, err error) {
 	for _, name := range fleetOptionNames() {
 		if _, given := line.LongLast(name.Name); given && o.given == "" {
 			o.given = name.Name
@@ -73,7 +74,7 @@ func readFleetOptions(line *sshopt.Line, std stdio) (o fleetOptions, err error) 
 	if o.total, err = duration(line, "total-timeout"); err != nil {
 		return o, err
 	}
-	if o.confirmAbove, err = confirmLimit(line, std); err != nil {
+	if o.confirmAbove, err = number(line, "confirm-above", 0, mostConfirm, -1); err != nil {
 		return o, err
 	}
 	for name, flag := range map[string]*bool{"fail-fast": &o.failFast, "fold": &o.fold, "json": &o.json, "max-code": &o.maxCode,
@@ -120,18 +121,4 @@ func number(line *sshopt.Line, name string, least, most, def int) (int, error) {
 		return 0, fmt.Errorf("option --%s: %q is no number from %d to %d", name, text, least, most)
 	}
 	return n, nil
-}
-
-// confirmLimit is --confirm-above, else REXEC_CONFIRM_ABOVE.
-func confirmLimit(line *sshopt.Line, std stdio) (int, error) {
-	const most = 1 << 20
-	def := confirmAbove
-	if text := std.getenv("REXEC_CONFIRM_ABOVE"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 || n > most {
-			return 0, fmt.Errorf("REXEC_CONFIRM_ABOVE is %q: want a number from 0 to %d", text, most)
-		}
-		def = n
-	}
-	return number(line, "confirm-above", 0, most, def)
 }

@@ -76,7 +76,7 @@ func readOptions(line *sshopt.Line, std stdio) (o options, err error) {
 	if o.statusJSON, given = line.LongLast("status-json"); given && o.statusJSON == "" {
 		return o, fmt.Errorf("option --status-json: the name of the file is empty; give FILE or fd:N")
 	}
-	if o.fleet, err = readFleetOptions(line, std); err != nil {
+	if o.fleet, err = readFleetOptions(line); err != nil {
 		return o, err
 	}
 	switch {
