@@ -191,7 +191,7 @@ func explain(err error, path string) *StartError {
 	if errors.As(err, &own) {
 		return own
 	}
-	return cannot(err, "cannot run %s: %v", shown(path), reason(err))
+	return cannot(err, "cannot run %s: %s", shown(path), strings.ReplaceAll(reason(err).Error(), "%1", "it"))
 }
 
 // reason is the system's own sentence, without which call gave it.

@@ -99,6 +99,7 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	log := logrus.New()
 	setLog(log, conf, std)
 	cfg.Log = logrus.NewEntry(log)
+	defer keepCrashes(p, std, log)()
 	for _, word := range advice(conf, cfg) {
 		log.Warn(word)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -70,11 +71,15 @@ func installService(f serveFlags, std stdio) error {
 		return err
 	}
 	args := slices.Clone(serviceWords)
-	if f.state != "" {
-		args = append(args, "--state", f.state)
-	}
-	if f.config != "" {
-		args = append(args, "--config", f.config)
+	for _, flag := range [...]struct{ name, path string }{{"--state", f.state}, {"--config", f.config}} {
+		if flag.path == "" {
+			continue
+		}
+		whole, err := filepath.Abs(flag.path) // a service starts in the system's folder
+		if err != nil {
+			return err
+		}
+		args = append(args, flag.name, whole)
 	}
 	m, err := connect()
 	if err != nil {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/windows"
@@ -63,8 +65,6 @@ func (s *service) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 		return true, 1
 	}
 	s.std.err, s.std.out = words, words
-	_ = debug.SetCrashOutput(words, debug.CrashOptions{}) // there is no other place that a crash could be told at
-
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	ready := make(chan struct{})
@@ -75,17 +75,16 @@ func (s *service) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 		select {
 		case <-ready:
 			ready = nil
-			status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown | svc.AcceptPreShutdown}
+			status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
 		case r := <-requests:
 			switch r.Cmd {
 			case svc.Interrogate:
 				status <- r.CurrentStatus
-			case svc.Stop, svc.Shutdown, svc.PreShutdown:
+			case svc.Stop, svc.Shutdown:
 				status <- svc.Status{State: svc.StopPending, WaitHint: stopTime}
 				stop()
 			}
 		case n := <-ended:
-			_ = debug.SetCrashOutput(nil, debug.CrashOptions{}) // it holds the file too
 			_ = words.Close()
 			<-finished
 			return n != 0, uint32(n)
@@ -110,6 +109,30 @@ func forward(events *eventlog.Log) (*os.File, <-chan struct{}, error) {
 	return w, finished, nil
 }
 
+// keepCrashes has a crash told in a file among the daemon's own, as the service has no stderr, and what the last one left
+// there told in the log. Whoever calls stop did not crash.
+func keepCrashes(p paths, std stdio, log *logrus.Logger) (stop func()) {
+	if std.events == nil {
+		return func() {}
+	}
+	path := filepath.Join(p.data, "crash.txt")
+	if text, err := os.ReadFile(path); err == nil && len(text) > 0 {
+		said := "the daemon crashed when it last ran: " + strings.ToValidUTF8(strings.ReplaceAll(string(text), "\x00", ""), "?")
+		_ = std.events.events.Error(eventID, said[:min(len(said), mostOfAnEvent)])
+	}
+	f, err := os.Create(path)
+	if err == nil {
+		err = errors.Join(debug.SetCrashOutput(f, debug.CrashOptions{}), f.Close()) // it has a handle of its own
+	}
+	if err != nil {
+		log.WithError(err).Warn("cannot keep what a crash would say")
+	}
+	return func() { _ = debug.SetCrashOutput(nil, debug.CrashOptions{}) }
+}
+
+// mostOfAnEvent is less than ReportEvent takes, in bytes as in UTF-16 units.
+const mostOfAnEvent = 30_000
+
 // eventID has the whole text as its only argument in the message file that eventcreate.exe brings.
 const eventID = 1
 
@@ -126,6 +149,7 @@ func (s *eventSink) Fire(e *logrus.Entry) error {
 		return fmt.Errorf("event log: %w", err)
 	}
 	text := invoke.Line(string(line))
+	text = text[:min(len(text), mostOfAnEvent)]
 	switch {
 	case e.Level <= logrus.ErrorLevel:
 		return s.events.Error(eventID, text)

@@ -106,13 +106,16 @@ func granted(entry *windows.ACCESS_ALLOWED_ACE) *windows.SID {
 	return nil
 }
 
+// trustedInstaller is the part of the system that may change its programs.
+const trustedInstaller = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
+
 // trustedAccount reports whether an account may do what it likes with our
 // files: we, the system and administrators can anyway. The rights of an owner
 // are judged by who that is, and an app container has none that its user
 // has not.
 func trustedAccount(who, me *windows.SID) bool {
 	switch text := who.String(); text {
-	case "S-1-5-18", "S-1-5-32-544", "S-1-3-0", "S-1-3-4": // SYSTEM, Administrators, CREATOR OWNER, OWNER RIGHTS
+	case "S-1-5-18", "S-1-5-32-544", trustedInstaller, "S-1-3-0", "S-1-3-4": // SYSTEM, Administrators; CREATOR OWNER, OWNER RIGHTS
 		return true
 	default:
 		return who.Equals(me) || strings.HasPrefix(text, "S-1-15-")

@@ -133,7 +133,7 @@ func TestWhoIsTrusted(t *testing.T) {
 	me, err := windows.GetCurrentProcessToken().GetTokenUser()
 	require.NoError(t, err)
 	for text, want := range map[string]bool{
-		"S-1-5-18": true, "S-1-5-32-544": true, "S-1-3-4": true, "S-1-15-2-1": true, me.User.Sid.String(): true,
+		"S-1-5-18": true, "S-1-5-32-544": true, "S-1-3-4": true, trustedInstaller: true, "S-1-15-2-1": true, me.User.Sid.String(): true,
 		"S-1-1-0": false, "S-1-5-32-545": false, "S-1-5-11": false, "S-1-5-21-1-2-3-1001": false,
 	} {
 		sid, err := windows.StringToSid(text)

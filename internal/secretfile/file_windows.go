@@ -3,6 +3,7 @@ package secretfile
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ func patiently(do func() error, patience time.Duration) error {
 }
 
 func openFile(what, path string, rights, how, flags uint32, access *windows.SecurityAttributes) (*os.File, error) {
-	fail := func(err error) (*os.File, error) { return nil, &os.PathError{Op: what, Path: path, Err: err} }
+	fail := func(err error) (*os.File, error) { return nil, refused(what, path, err) }
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return fail(err)
@@ -114,9 +115,17 @@ func mkdirAll(path string) error {
 		return &os.PathError{Op: "mkdir", Path: path, Err: err}
 	}
 	if err := windows.CreateDirectory(name, access); err != nil && !errors.Is(err, fs.ErrExist) {
-		return &os.PathError{Op: "mkdir", Path: path, Err: err}
+		return refused("mkdir", path, err)
 	}
 	return nil
+}
+
+// refused is the system's no, with what to do where its words do not tell.
+func refused(what, path string, err error) error {
+	if errors.Is(err, windows.ERROR_INVALID_OWNER) {
+		err = fmt.Errorf("only administrators may make what belongs to the machine: say this in a console that was opened with \"Run as administrator\": %w", err)
+	}
+	return &os.PathError{Op: what, Path: path, Err: err}
 }
 
 // syncFolder does nothing: a folder cannot be flushed there.
