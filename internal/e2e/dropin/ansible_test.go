@@ -109,7 +109,7 @@ func (w *world) endMasters(t *testing.T, v way) {
 }
 
 func TestAnsiblePlaysOnThreeHosts(t *testing.T) {
-	w := need(t, "ansible-playbook", "python3", "sftp")
+	w := needTime(t, "ansible-playbook", "python3", "sftp")
 	both(t, w, func(t *testing.T, v way, here, there string) []string {
 		lines := w.ansible(t, v, here, there, playbook, "ANSIBLE_PIPELINING=True")
 		for name := range hosts {
@@ -134,7 +134,7 @@ const shortbook = `
 `
 
 func TestAnsiblePutsFilesBySftpAndRunsThemInATerminal(t *testing.T) {
-	w := need(t, "ansible-playbook", "python3", "sftp")
+	w := needTime(t, "ansible-playbook", "python3", "sftp")
 	both(t, w, func(t *testing.T, v way, here, there string) []string {
 		lines := w.ansible(t, v, here, there, shortbook, "ANSIBLE_SSH_TRANSFER_METHOD=sftp", "ANSIBLE_PIPELINING=False")
 		for name := range hosts {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestBorgKeepsAndGivesBack(t *testing.T) {
-	w := need(t, "borg")
+	w := needTime(t, "borg")
 	both(t, w, func(t *testing.T, v way, here, there string) []string {
 		env := []string{"BORG_RSH=" + v.ssh, "BORG_BASE_DIR=" + here + "-borg", "BORG_PASSPHRASE=geheim",
 			"BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes", "BORG_RELOCATED_REPO_ACCESS_IS_OK=yes"}

@@ -43,6 +43,15 @@ func need(t *testing.T, programs ...string) *world {
 	return w
 }
 
+// needTime is need for a test of many seconds, most of which the program itself takes.
+func needTime(t *testing.T, programs ...string) *world {
+	t.Helper()
+	if !everything {
+		t.Skip("not run: it takes its time, which REXEC_E2E=all has")
+	}
+	return need(t, programs...)
+}
+
 // both runs f both ways, each in folders of its own: here stands for the local side, there for the other one. What f gives
 // must be equal.
 func both[T any](t *testing.T, w *world, f func(t *testing.T, v way, here, there string) T) {

@@ -32,7 +32,7 @@ func TestPdshRunsOnAllHosts(t *testing.T) {
 }
 
 func TestParallelSendsFilesAndBringsResultsBack(t *testing.T) {
-	w := need(t, "parallel", "rsync", "perl")
+	w := needTime(t, "parallel", "rsync", "perl")
 	both(t, w, func(t *testing.T, v way, here, there string) []string {
 		var files []string
 		for i := range 6 {
