@@ -42,8 +42,11 @@ func TestTheRunningDaemonIsAskedOverItsPipe(t *testing.T) {
 }
 
 func TestTheServiceIsInstalledStartedStoppedAndRemoved(t *testing.T) {
-	b := windowsDaemon(t, need(t))
+	w := need(t)
+	w.daemon(t) // wine ends its services with the last program that is none
+	b := windowsDaemon(t, w)
 	b.kill()
+	t.Cleanup(func() { _ = b.run(b.rexecd("service", "uninstall"), "") })
 	service := func(args ...string) string {
 		t.Helper()
 		o := b.run(b.rexecd(append([]string{"service"}, args...)...), "")
