@@ -69,6 +69,7 @@ type conversation struct {
 	changed *sync.Cond
 	kept    []byte // of stderr, what may be the beginning of a mark
 	give    []byte // of the password, what is to be read
+	gave    int    // bytes of it that were
 	asked   int    // how often sudo did
 	runs    bool   // the command does
 	closed  bool
@@ -86,6 +87,7 @@ func (c *conversation) Read(p []byte) (int, error) {
 		case len(c.give) > 0:
 			n := copy(p, c.give)
 			c.give = c.give[n:]
+			c.gave += n
 			return n, nil
 		case c.runs:
 			if c.input == nil {
@@ -200,4 +202,14 @@ func (c *conversation) complaint() string {
 		return "sudo asks for a password, and nobody sits here to type it"
 	}
 	return ""
+}
+
+// given counts the password's bytes that went out; 0 for a nil conversation.
+func (c *conversation) given() uint64 {
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return uint64(c.gave)
 }

@@ -82,6 +82,9 @@ func TestBecomeGivesThePasswordWhenAskedAndNowhereElse(t *testing.T) {
 				assert.Equal(t, want, v.out[h.Name].String())
 				assert.Equal(t, "the usual lecture\nerr\n", v.err[h.Name].String(), "no mark is left")
 				assert.NotContains(t, results[i].Status.Error, "sesame")
+				if name != "a shell" {
+					assert.Equal(t, uint64(len("in\nput")), results[i].Status.BytesIn, "not even its length is told")
+				}
 			}
 		})
 	}

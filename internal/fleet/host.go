@@ -32,6 +32,7 @@ func (e *engine) host(ctx context.Context, i int, p *place) {
 		e.tell(event{host: i, what: late})
 	} else {
 		r := judged(h, a.cmd, err, context.Cause(ctx))
+		r.Status.BytesIn -= min(r.Status.BytesIn, a.become.given()) // its length is nobody's business
 		if words := a.become.complaint(); words != "" && r.State == Failed {
 			r.Words, r.Status.Error = words, words
 		}
