@@ -52,7 +52,7 @@ func (inv *invocation) runFleet(ctx context.Context) int {
 	case inv.opt.fleet.dryRun:
 		return m.dryRun()
 	case len(m.Hosts) == 0:
-		_ = m.screen.Say(fmt.Sprintf("%s: every host was ok the last time; to begin anew, remove the file", m.retry.path))
+		_ = m.screen.Say(m.retry.nothing())
 		return 0
 	case prompt:
 		return m.prompt(ctx)

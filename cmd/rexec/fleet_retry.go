@@ -55,6 +55,14 @@ func (r *retryFile) wants(host string) bool {
 	return r.todo.Has(host)
 }
 
+// nothing says why no host runs: the file may be about others, whose failures must not be called ok.
+func (r *retryFile) nothing() string {
+	if left := r.todo.String(); left != "" {
+		return fmt.Sprintf("%s: none of these hosts is left there, only %s; to begin anew, remove the file", r.path, left)
+	}
+	return r.path + ": every host was ok the last time; to begin anew, remove the file"
+}
+
 // names makes a set.
 func names(hosts []fleet.Host) (nodeset.Set, error) {
 	list := make([]string, len(hosts))

@@ -184,6 +184,11 @@ func TestRetryFailedForgetsNoHostOfWhoWasKilled(t *testing.T) {
 	text, err = os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Equal(t, "n003\n", string(text))
+	o = p.run(p.rexec("-n", "--retry-failed", file, "n[001-002]", "echo up"), "")
+	assert.Zero(t, o.code)
+	assert.Equal(t, "", o.stdout)
+	assert.Equal(t, "rexec: "+file+": none of these hosts is left there, only n003; to begin anew, remove the file\n", o.stderr,
+		"n003 was never ok")
 	p.nothingLeft()
 }
 
