@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rexec/internal/audit"
 	"rexec/internal/server"
 )
 
@@ -24,6 +25,13 @@ func checkCommand(std stdio) *cobra.Command {
 			conf, cfg, err := load(f, std.getenv)
 			if err != nil {
 				return err
+			}
+			p, err := f.paths(std.getenv)
+			if err != nil {
+				return err
+			}
+			if err := audit.Check(conf.Audit); err != nil {
+				return auditFault(err, p.config)
 			}
 			for _, word := range advice(conf, cfg) {
 				say(std.err, "rexecd: %s", word)

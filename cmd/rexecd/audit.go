@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"rexec/internal/audit"
@@ -16,4 +17,9 @@ func readAudit(t *strictoml.Table) audit.Options {
 		t.Fail("audit_file", errors.New("must be a whole path"))
 	}
 	return o
+}
+
+// auditFault is what a strict log that cannot be opened is to its administrator.
+func auditFault(err error, config string) error {
+	return fmt.Errorf("%w (audit and audit_file in %s say whether and where)", err, config)
 }

@@ -36,6 +36,10 @@ var broken = []struct {
 	{conf, "names = [\"box\"]\nlisten = [\"127.0.0.1:0\"]\n", `rexecd.toml:2:1: "listen" address "127.0.0.1:0": the port must be 1 to 65535`},
 	{conf, "names = [\"box\"]\nlisten = [\"[::1]:7522\", \"[::1]\"]\n", `rexecd.toml:2:1: "listen" address "[::1]": must be HOST:PORT`},
 	{conf, "names = [\"box\"]\nlisten = [\"0.0.0.0\", \"0.0.0.0:7522\"]\n", `rexecd.toml:2:1: "listen" has 0.0.0.0:7522 twice`},
+	{conf, "names = [\"box\"]\nlisten = [\":7522\", \"127.0.0.1\"]\n", `rexecd.toml:2:1: "listen" has :7522 beside 127.0.0.1:7522, and the one takes in the other: leave one out`},
+	{conf, "names = [\"box\"]\nlisten = [\"[::1]:7522\", \"[::]:7522\"]\n", `rexecd.toml:2:1: "listen" has [::1]:7522 beside [::]:7522`},
+	{conf, base + "metrics = \"127.0.0.1:7522\"\n", `rexecd.toml:3:1: "metrics" is 127.0.0.1:7522, which 127.0.0.1:7522 of listen has already: give it a port of its own`},
+	{conf, "names = [\"box\"]\nlisten = [\":9752\"]\nmetrics = \"[::1]:9752\"\n", `rexecd.toml:3:1: "metrics" is [::1]:9752, which :9752 of listen has already`},
 	{conf, "names = [\"box\"]\nlisten = [\"0.0.0.0 :7522\"]\n", `rexecd.toml:2:1: "listen" address "0.0.0.0 :7522": "0.0.0.0 " is neither an address nor the name of a host`},
 	{conf, base + "advertise = \"box:99999\"\n", `rexecd.toml:3:1: "advertise" address "box:99999": the port must be 1 to 65535`},
 	{conf, base + "shell = \"sh\"\n", `rexecd.toml:3:1: "shell" must be a whole path`},
@@ -138,4 +142,37 @@ metrics = "[::1]:9752"
 	assert.Equal(t, "1m0s", c.ShutdownTime.String())
 	assert.Equal(t, "debug", c.LogLevel.String())
 	assert.Equal(t, "[::1]:9752", c.Metrics)
+}
+
+func TestAddressesThatStandBesideEachOtherAreGood(t *testing.T) {
+	dir := state(t)
+	write(t, dir, conf, "", `names = ["box"]
+listen = ["0.0.0.0:7522", "[::]:7522", "127.0.0.1:7523", "[::1]:7523", "localhost:7524", ":7525"]
+metrics = "127.0.0.1:9752"
+`)
+	assert.Equal(t, said{0, "", "rexecd: the files are good: 1 key\n"}, rexecd(t, "check", "--state", dir))
+}
+
+func TestCheckRefusesAnAuditFileThatServeWouldAndMakesNone(t *testing.T) {
+	dir := state(t)
+	folder := filepath.Join(t.TempDir(), "none", "yet")
+	for _, c := range []struct {
+		lines string
+		want  string
+	}{
+		{"audit_file = '" + dir + "'\n", " (audit and audit_file in "},
+		{"audit_file = '" + dir + "'\naudit = \"loose\"\n", ""},
+		{"audit_file = '" + dir + "'\naudit = \"off\"\n", ""},
+		{"audit_file = '" + filepath.Join(folder, "audit.log") + "'\n", ""},
+	} {
+		write(t, dir, conf, "", base+c.lines)
+		s := rexecd(t, "check", "--state", dir)
+		if c.want == "" {
+			assert.Zero(t, s.code, s.err)
+			continue
+		}
+		assert.Equal(t, 1, s.code, c.lines)
+		assert.Contains(t, s.err, c.want)
+	}
+	assert.NoDirExists(t, filepath.Dir(folder))
 }

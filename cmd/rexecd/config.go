@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -95,18 +94,10 @@ func readConfig(path string) (config, error) {
 	if len(c.Listen) == 0 {
 		root.Fail("listen", errors.New("must name at least one address"))
 	}
-	var listens []string
-	for _, a := range c.Listen {
-		host, port, err := listenAddress(a)
-		if err != nil {
-			root.Fail("listen", err)
-			continue
-		}
-		whole := net.JoinHostPort(host, strconv.Itoa(port))
-		if slices.Contains(listens, whole) {
-			root.Fail("listen", fmt.Errorf("has %s twice", whole))
-		}
-		listens = append(listens, whole)
+	if earlier, err := checkListen(c.Listen); err != nil {
+		root.Fail("listen", err)
+	} else if a, ok := overlaps(earlier, c.Metrics); ok {
+		root.Fail("metrics", fmt.Errorf("is %s, which %s of listen has already: give it a port of its own", c.Metrics, a))
 	}
 	for name, empty := range map[string]bool{"advertise": c.Advertise == "", "path": c.Path == "", "shell": c.Shell == "", "lang": c.Lang == ""} {
 		if empty && root.Has(name) {
@@ -124,6 +115,46 @@ func readConfig(path string) (config, error) {
 		}
 	}
 	return c, doc.Err()
+}
+
+// checkListen refuses addresses that cannot all be listened on, and gives them whole, with their ports.
+func checkListen(all []string) (whole []string, err error) {
+	for _, a := range all {
+		host, port, err := listenAddress(a)
+		if err != nil {
+			return nil, err
+		}
+		w := net.JoinHostPort(host, strconv.Itoa(port))
+		switch earlier, ok := overlaps(whole, w); {
+		case ok && earlier == w:
+			return nil, fmt.Errorf("has %s twice", w)
+		case ok:
+			return nil, fmt.Errorf("has %s beside %s, and the one takes in the other: leave one out", earlier, w)
+		}
+		whole = append(whole, w)
+	}
+	return whole, nil
+}
+
+// overlaps finds the address that cannot be listened on together with another one: the same, or a wildcard of the same
+// port and family (ip(7), ipv6(7)). Names are looked up when the daemon starts, so here they are only themselves.
+func overlaps(whole []string, other string) (string, bool) {
+	host, port, _ := net.SplitHostPort(other)
+	ip, err := netip.ParseAddr(host)
+	for _, w := range whole {
+		h, p, _ := net.SplitHostPort(w)
+		if p != port {
+			continue
+		}
+		i, e := netip.ParseAddr(h)
+		switch {
+		case h == host, h == "", host == "":
+			return w, true
+		case err == nil && e == nil && i.Is4() == ip.Is4() && (i.IsUnspecified() || ip.IsUnspecified()):
+			return w, true
+		}
+	}
+	return "", false
 }
 
 // defaultPort is where daemons listen and clients dial.

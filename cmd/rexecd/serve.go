@@ -120,7 +120,7 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	}
 	defer control.Close()
 	if cfg.Audit, err = audit.Open(conf.Audit); err != nil {
-		return fmt.Errorf("%w (audit and audit_file in %s say whether and where)", err, p.config)
+		return auditFault(err, p.config)
 	}
 	defer cfg.Audit.Close()
 	s, err := server.New(cfg)

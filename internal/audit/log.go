@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -56,6 +57,23 @@ func Open(o Options) (*Log, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// Check says what Open would refuse of a log that is there already. It makes and writes nothing.
+func Check(o Options) error {
+	if o.Mode == Off || o.Mode == Loose {
+		return nil
+	}
+	if _, err := os.Lstat(o.Path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	f, _, err := openFile(o.Path)
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return f.Close()
 }
 
 // Reopen goes on with these options, and at Path whatever file has that name now: the one written so far may have been
