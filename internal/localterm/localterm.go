@@ -5,6 +5,7 @@
 package localterm
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,10 +22,13 @@ func ReadSecret(f *os.File, w io.Writer, prompt string) (string, error) {
 	if _, err := io.WriteString(w, prompt); err != nil {
 		return "", err
 	}
-	line, err := term.ReadPassword(int(f.Fd()))
+	line, err := readHidden(f)
 	fmt.Fprintln(w) // the Return that was not shown either
 	if err != nil {
 		return "", fmt.Errorf("read from the terminal: %w", err)
 	}
-	return string(line), nil
+	return line, nil
 }
+
+// errNothingTyped is the end of a terminal's input, as ^D makes it, instead of a line.
+var errNothingTyped = errors.New("nothing was typed")

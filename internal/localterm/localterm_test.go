@@ -59,6 +59,31 @@ func TestASecretIsReadAndNotShown(t *testing.T) {
 	assert.True(t, strings.HasSuffix(out, "after"), out)
 }
 
+// TestAnEndInsteadOfASecretIsNotWaitedOn types ^D: with nothing before it, and behind a line that has no Return.
+func TestAnEndInsteadOfASecretIsNotWaitedOn(t *testing.T) {
+	for typed, want := range map[string]string{"\x04": "", "hid\x04\x04": "hid", "no\bt\r": "nt"} {
+		master, tty, err := pty.Open()
+		require.NoError(t, err)
+		fd := int(tty.Fd())
+		go func() {
+			for echoes(fd) {
+				runtime.Gosched()
+			}
+			_, _ = io.WriteString(master, typed)
+		}()
+		got, err := ReadSecret(tty, io.Discard, "password: ")
+		if want == "" {
+			require.ErrorContains(t, err, "read from the terminal: nothing was typed")
+		} else {
+			require.NoError(t, err)
+		}
+		assert.Equal(t, want, got)
+		assert.True(t, echoes(fd))
+		require.NoError(t, tty.Close())
+		require.NoError(t, master.Close())
+	}
+}
+
 func echoes(fd int) bool {
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err == nil && t.Lflag&unix.ECHO != 0
