@@ -20,7 +20,6 @@ import (
 func rowed(t *testing.T, config ...string) *program {
 	t.Helper()
 	p := start(t, config...)
-	p.everywhere()
 	p.row(12)
 	return p
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// row makes the daemon all hosts of a row, under one address of loopback each: n001 is 127.7.0.1, and so on. It must
-// listen everywhere.
+// row makes the daemon all hosts of a row, under one address of loopback each, at which it listens from then on: n001 is
+// 127.7.0.1, and so on.
 func (p *program) row(count int) {
 	p.t.Helper()
 	f, err := os.OpenFile(filepath.Join(p.config, "rexec", "hosts.toml"), os.O_APPEND|os.O_WRONLY, 0)
@@ -25,16 +25,18 @@ func (p *program) row(count int) {
 		require.NoError(p.t, err)
 	}
 	require.NoError(p.t, f.Close())
-}
 
-// everywhere has the daemon listen on all addresses.
-func (p *program) everywhere() {
-	p.t.Helper()
 	p.stop()
+	listen := fmt.Sprintf("\"127.0.0.1:%d\"", p.port)
+	all := listen
+	for n := range count {
+		all += fmt.Sprintf(", \"%s:%d\"", addressOf(n+1), p.port)
+	}
 	file := filepath.Join(p.state, "rexecd.toml")
 	text, err := os.ReadFile(file)
 	require.NoError(p.t, err)
-	require.NoError(p.t, os.WriteFile(file, []byte(strings.Replace(string(text), "127.0.0.1:", "0.0.0.0:", 1)), 0o600))
+	require.Contains(p.t, string(text), listen)
+	require.NoError(p.t, os.WriteFile(file, []byte(strings.Replace(string(text), listen, all, 1)), 0o600))
 	p.serve()
 }
 

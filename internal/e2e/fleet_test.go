@@ -20,7 +20,6 @@ import (
 // TestSem55_FiveHundredHostsAreEachToldTheTruthOf compares host by host: where it ran, what it said, how it ended.
 func TestSem55_FiveHundredHostsAreEachToldTheTruthOf(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	const count = 500
 	p.row(count)
 	o := p.run(p.rexec("--json", fmt.Sprintf("n[001-%d]", count), `set -- $SSH_CONNECTION; cat; echo "%h %n $3"; exit $((%n % 3))`), "to all\n")
@@ -54,7 +53,6 @@ func TestSem55_FiveHundredHostsAreEachToldTheTruthOf(t *testing.T) {
 
 func TestSem57_TwiceEndsAllOfItThereToo(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	p.row(12)
 	dir := t.TempDir()
 	cmd := p.rexec("n[001-012]", fmt.Sprintf("trap '' INT TERM; setsid sleep 300 & echo $! >%s/%%h; echo up; sleep 300", dir))
@@ -81,7 +79,6 @@ func TestSem57_TwiceEndsAllOfItThereToo(t *testing.T) {
 
 func TestSem54_LinesOfManyAreNeverMixed(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	p.row(20)
 	o := p.run(p.rexec("-n", "n[001-020]", `i=0; while [ $i -lt 200 ]; do printf '%h '; echo "line $i"; i=$((i+1)); done; printf 'the last'`), "")
 	require.Zero(t, o.code, o.stderr)
@@ -103,7 +100,6 @@ func TestSem54_LinesOfManyAreNeverMixed(t *testing.T) {
 
 func TestManyAreFedByOneStdinAndWriteWholeFiles(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	p.row(70) // more than the window
 	dir := t.TempDir()
 	data := strings.Repeat("0123456789abcdef\xff\x00\r\n", 50_000)
@@ -123,7 +119,6 @@ func TestManyAreFedByOneStdinAndWriteWholeFiles(t *testing.T) {
 // TestGigabytesThatAreFoldedCostNoMemory lets hosts say more than there may be in memory, all the same and all different.
 func TestGigabytesThatAreFoldedCostNoMemory(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	p.row(8)
 	const most = 100 << 20
 	for _, line := range []string{"head -c 25000000 /dev/zero | tr '\\0' x", "yes %h.................... | head -c 8000000"} {
@@ -145,7 +140,6 @@ func TestGigabytesThatAreFoldedCostNoMemory(t *testing.T) {
 
 func TestAReaderThatLeavesEndsAllQuickly(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	p.row(30)
 	cmd := p.rexec("-n", "--fanout", "5", "n[001-030]", "yes")
 	out, err := cmd.StdoutPipe()
@@ -165,7 +159,6 @@ func TestAReaderThatLeavesEndsAllQuickly(t *testing.T) {
 // TestRetryFailedForgetsNoHostOfWhoWasKilled kills the client in the middle.
 func TestRetryFailedForgetsNoHostOfWhoWasKilled(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	p.row(6)
 	file := filepath.Join(t.TempDir(), "failed")
 	cmd := p.rexec("-n", "--retry-failed", file, "--fanout", "2", "n[001-006]", "echo up; sleep 60")
@@ -195,7 +188,6 @@ func TestRetryFailedForgetsNoHostOfWhoWasKilled(t *testing.T) {
 // One administrator's fan-out is never slowed: two of them at once, from one address, on one daemon.
 func TestAFanOutFromOneAddressIsNeverThrottled(t *testing.T) {
 	p := start(t)
-	p.everywhere()
 	p.row(120)
 	var both sync.WaitGroup
 	for range 2 {

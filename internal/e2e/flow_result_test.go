@@ -75,7 +75,7 @@ func TestSem10_TheStatusFileSaysEverything(t *testing.T) {
 	o := p.run(cmd, "0123456789rest of the input")
 	s := status()
 	assert.Equal(t, 5, o.code, o.stderr)
-	assert.Equal(t, 21, s.fields)
+	assert.Equal(t, 24, s.fields)
 	assert.Equal(t, "box", s.Host)
 	assert.Equal(t, "exited", s.Kind)
 	require.NotNil(t, s.Code)
@@ -126,7 +126,7 @@ func TestSem10_TheStatusFileTellsOurOwnFailures(t *testing.T) {
 		s := status()
 		assert.Equal(t, []any{c.exit, c.exit, c.kind, c.class}, []any{o.code, s.Exit, s.Kind, s.ErrorClass}, "%v: %+v", c.args, s)
 		assert.NotEmpty(t, s.Error)
-		assert.Equal(t, 21, s.fields)
+		assert.Equal(t, 24, s.fields)
 	}
 	p.nothingLeft()
 }

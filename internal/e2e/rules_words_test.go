@@ -18,27 +18,25 @@ import (
 	"rexec/client"
 )
 
-func TestSem20_NoTerminalYetIsOneLine(t *testing.T) {
+func TestSem20_WhenACommandGetsATerminal(t *testing.T) {
 	p := start(t)
-	for _, args := range [][]string{{"-t", "box"}, {"-t", "box", "true"}, {"-tt", "box", "true"}, {"box", "-tt", "true"}, {"-o", "RequestTTY=force", "box", "true"}} {
-		ours(t, p.run(p.rexec(args...), ""), 255, "no terminal support yet")
+	const line = "test -t 0 && test -t 1 && test -t 2; echo $?"
+	for _, c := range []struct {
+		args []string
+		want outcome
+	}{
+		{args: []string{"-tt", "box", line}, want: outcome{stdout: "0\r\n"}},
+		{args: []string{"box", "-tt", line}, want: outcome{stdout: "0\r\n"}},
+		{args: []string{"-o", "RequestTTY=force", "box", line}, want: outcome{stdout: "0\r\n"}},
+		{args: []string{"-t", "box", line}, want: outcome{stdout: "1\n", stderr: "rexec: Pseudo-terminal will not be allocated because stdin is not a terminal.\n"}},
+		{args: []string{"-tt", "-T", "box", line}, want: outcome{stdout: "1\n"}},
+	} {
+		assert.Equal(t, c.want, p.run(p.rexec(c.args...), ""), c.args)
 	}
 	master, terminal, err := pty.Open()
 	require.NoError(t, err)
 	defer master.Close()
 	defer terminal.Close()
-	for _, c := range []struct {
-		args []string
-		code int
-		want outcome
-	}{
-		{args: []string{"box"}, code: 255},
-		{args: []string{"-t", "box", "true"}, code: 255},
-	} {
-		cmd := p.rexec(c.args...)
-		cmd.Stdin = terminal
-		ours(t, p.run(cmd, ""), c.code, "no terminal support yet")
-	}
 	cmd := p.rexec("box", "tty; test -t 1; echo $?") // a COMMAND has no terminal unless it is asked for
 	cmd.Stdin = terminal
 	_, err = master.Write([]byte{4}) // ^D

@@ -249,9 +249,9 @@ func look(program string) (string, error) {
 	return exec.LookPath("/usr/sbin/" + program)
 }
 
-// freePort is one that was free a moment ago on all addresses.
+// freePort is one that was free a moment ago.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "0.0.0.0:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
