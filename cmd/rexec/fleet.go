@@ -317,7 +317,7 @@ func (m *many) view(fold bool) (*shown, error) {
 		decode()
 	}
 	if opt.out != "" {
-		d, err := fleet.NewDir(opt.out, s.view)
+		d, err := fleet.NewDir(opt.out, m.Hosts, s.view)
 		if err != nil {
 			return nil, fmt.Errorf("option --out: %w", err)
 		}

@@ -16,13 +16,44 @@ type Dir struct {
 	next View // nil: none
 }
 
-// NewDir makes the folder if need be.
-func NewDir(path string, next View) (*Dir, error) {
+// NewDir makes the folder if need be, and tries it: afterwards all may have run for nothing. What an earlier run kept of
+// hosts goes, so that what is there of them is this run's, or nothing where a host did not run.
+func NewDir(path string, hosts []Host, next View) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, err
 	}
-	return &Dir{path: path, next: next}, nil
+	probe, err := os.CreateTemp(path, ".rexec-")
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, next: next}
+	for _, h := range hosts {
+		for _, ending := range [...]string{".out", ".err"} {
+			if err := d.forget(h.Name + ending); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return d, nil
 }
+
+// forget removes a file and nothing else that has its name: create says what it thinks of that.
+func (d *Dir) forget(name string) error {
+	if !isName(name) {
+		return nil
+	}
+	name = filepath.Join(d.path, name)
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return os.Remove(name)
+}
+
+// isName reports whether a file of a folder can be called so.
+func isName(name string) bool { return filepath.Base(name) == name && filepath.IsLocal(name) }
 
 // Started is View's.
 func (d *Dir) Started(h Host, info *frame.Started) (stdout, stderr Sink) {
@@ -49,7 +80,7 @@ type file struct {
 
 // create empties the file if it is there.
 func (d *Dir) create(name string) *file {
-	if filepath.Base(name) != name || !filepath.IsLocal(name) {
+	if !isName(name) {
 		return &file{err: fmt.Errorf("host name %q cannot be a file's name", name)}
 	}
 	f, err := os.Create(filepath.Join(d.path, name))

@@ -280,7 +280,7 @@ func TestAWriteThatFailsIsTheCallersToKnow(t *testing.T) {
 func TestAFolderGetsRawBytesAndTheNextViewTheSame(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	screen, out, _ := shownOn()
-	d, err := NewDir(dir, NewLive(screen, Style{}, nil))
+	d, err := NewDir(dir, nil, NewLive(screen, Style{}, nil))
 	require.NoError(t, err)
 	h := someHosts("lab1")[0]
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "lab1.out"), []byte("what was there before"), 0o600))
@@ -448,7 +448,7 @@ func TestEachHostsTextBecomesUTF8WhereItIsShown(t *testing.T) {
 	hosts := someHosts("win", "linux", "named", "raw", "odd")
 	hosts[2].Encoding, hosts[3].Encoding = "gbk", "raw"
 	r := &recorder{out: map[string]*bytes.Buffer{}, err: map[string]*bytes.Buffer{}}
-	d, err := NewDir(dir, NewDecoded(both{NewLive(screen, Style{}, nil), r}))
+	d, err := NewDir(dir, nil, NewDecoded(both{NewLive(screen, Style{}, nil), r}))
 	require.NoError(t, err)
 	for i, speaks := range []string{"gbk", "utf-8", "utf-8", "gbk", "martian"} {
 		o, e := d.Started(hosts[i], &frame.Started{Encoding: speaks})
