@@ -8,12 +8,13 @@ import (
 
 const (
 	limitWindow = time.Second
-	limitTable  = 4096 // sources that are told apart
+	limitTable  = 64 // sources that are told apart: what strangers with an IPv6 network can write is some kilobytes a second
 )
 
 // Limiter bounds what strangers can have written: one record a second and source, of the last there was, with the count
 // of those before it that are left out. Nothing is lost from the count: records and what they left out add up to what was
-// added. Beyond 4096 sources at a time the others are one source.
+// added. Beyond 64 sources at a time the others are one source, whose
+// lines say so.
 type Limiter struct {
 	write func(Record)
 
@@ -46,6 +47,7 @@ func (m *Limiter) Add(from netip.Prefix, r Record) {
 	if s == nil && len(m.slots) >= limitTable {
 		from = netip.Prefix{}
 		s = m.slots[from]
+		r.Reason = "one of many sources: " + r.Reason
 	}
 	if s == nil {
 		s = &slot{}

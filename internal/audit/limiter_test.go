@@ -77,9 +77,17 @@ func TestSourcesBeyondTheTableAreOne(t *testing.T) {
 		m.mu.Lock()
 		assert.LessOrEqual(t, len(m.slots), limitTable+1)
 		m.mu.Unlock()
-		m.Close()
 		synctest.Wait()
+		m.Close()
 		assert.EqualValues(t, 3*limitTable, w.sum())
+		of := 0
+		for _, r := range w.all {
+			if r.Reason != "" {
+				assert.Equal(t, "one of many sources: ", r.Reason)
+				of++
+			}
+		}
+		assert.Positive(t, of)
 		assert.LessOrEqual(t, len(w.all), limitTable+2, "one each, and what Close finds of the rest")
 	})
 }

@@ -26,7 +26,7 @@ const (
 	// quietTime is the time between two lines about one source.
 	quietTime = time.Second
 	// quietSources is how many sources have lines of their own; all others share the line of the zero Prefix.
-	quietSources = 256
+	quietSources = 32
 )
 
 // say logs unless there was a line about the source within quietTime; then the line is counted, and once the time is
