@@ -78,7 +78,6 @@ func startRexec(ctx context.Context, dir, bin, user string, hosts int) (*rexecd,
 	}
 	state, conf := filepath.Join(dir, "rexecd"), filepath.Join(dir, "rexec")
 	program := filepath.Join(bin, "rexecd")
-	// No pin in the token, as a lab's has none: the first contact pins.
 	token, err := exec.CommandContext(ctx, program, "init", "--name", "box", "--listen", "0.0.0.0:"+port, "--state", state).Output()
 	if err != nil {
 		return nil, fmt.Errorf("rexecd init: %w", err)

@@ -95,11 +95,9 @@ func run(ctx context.Context, p plan, bin string, w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer tw.Flush()
 	fmt.Fprintln(tw, "true on\twith\tseconds\tper host\tmemory\taim")
-	first, err := measure(ctx, rex.line(p, slices.Max(p.sizes)), rex.env)
-	if err != nil {
+	if _, err := measure(ctx, rex.line(p, slices.Max(p.sizes)), rex.env); err != nil { // warms the files, and fails early
 		return err
 	}
-	first.row(tw, slices.Max(p.sizes), "rexec, first contact", "")
 	var ours float64
 	for _, n := range p.sizes {
 		var all []taken

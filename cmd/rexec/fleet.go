@@ -241,6 +241,7 @@ func (m *many) run(ctx context.Context) (code int, die os.Signal) {
 	m.Progress.Hide()
 	defer m.whileShowing()()
 	m.pins.flush()
+	m.usePins()
 	var notOK []fleet.Host
 	for _, r := range results {
 		if r.State != fleet.OK {
@@ -259,6 +260,15 @@ func (m *many) run(ctx context.Context) (code int, die os.Signal) {
 		return m.fail(err), die
 	}
 	return code, die
+}
+
+// usePins has hosts that were met for the first time show the same certificate from now on.
+func (m *many) usePins() {
+	for i := range m.Hosts {
+		if cfg := &m.Hosts[i].Config; cfg.Pin == nil {
+			cfg.Pin = m.pins.hosts.Pin(m.Hosts[i].Name)
+		}
+	}
 }
 
 // whileShowing has a signal end what a terminal that stands still may hold up: the whole program, or at the prompt, the

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -226,4 +227,34 @@ func TestSem57_ATerminalThatStandsStillHoldsNobody(t *testing.T) {
 	})
 	assert.True(t, cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled())
 	p.nothingLeft()
+}
+
+// A host that was met for the first time at the prompt must show the same certificate for the next line.
+func TestThePromptPinsWhatItMeets(t *testing.T) {
+	admin := &program{t: t, config: t.TempDir()}
+	for _, args := range [][]string{{"lab", "init", "chem"}, {"lab", "token", "chem", "pc[01-02]", "--address", "127.0.0.1", "--out", filepath.Join(admin.config, "tokens")}} {
+		o := admin.run(admin.rexec(args...), "")
+		require.Zero(t, o.code, o.stderr)
+	}
+	token := filepath.Join(admin.config, "tokens", "pc01.token")
+	port := freePort(t)
+	first, second := admin.member("pc01", port), admin.member("pc01", port)
+	for _, d := range []*program{first, second} {
+		o := d.setUp("", token)
+		require.Zero(t, o.code, o.stderr)
+	}
+	first.serve()
+	t.Cleanup(first.stop)
+	s := admin.console(admin.rexec("-p", strconv.Itoa(port), "pc01,pc01"))
+	s.sees("pc01> ")
+	s.types("echo it is $((1+1))\r")
+	s.sees("pc01: it is 2\r\n")
+	first.kill()
+	second.serve()
+	t.Cleanup(second.stop)
+	s.types("echo it is $((2+2))\r")
+	s.sees("shows another certificate than the pinned one")
+	s.types("\x04")
+	s.ends(2 * time.Second)
+	assert.NotContains(t, s.screen.String(), "it is 4")
 }

@@ -174,7 +174,7 @@ func state(err, cause error) State {
 	var connect *client.ConnectError
 	var unknown *client.UnknownError
 	var by interruption
-	total, interrupted, skipped := errors.Is(cause, errTotal), errors.As(cause, &by), errors.Is(cause, errSkipped)
+	total, interrupted, skipped := errors.Is(cause, errTotal), errors.As(cause, &by), errors.Is(cause, errSkipped) || errors.Is(cause, errDeaf)
 	switch {
 	case err == nil:
 		return OK
