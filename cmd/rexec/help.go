@@ -34,7 +34,7 @@ Many hosts (stdin, unless it is a terminal, goes to all; at a terminal without C
   --retry-failed FILE     keep the hosts that are not ok there; if FILE is there, run only those in it
   --fold                  hold output back and show what is the same once, others by how they differ
   --json                  an object a line: start, line, end for each host, summary
-  --out DIR               raw output into DIR/HOST.out and DIR/HOST.err; shown only with --fold or --json
+  --out DIR               raw output of this run into DIR/HOST.out and .err; shown only with --fold or --json
   --linux LINE --windows LINE --darwin LINE   what hosts of that system run in place of COMMAND
   --verbatim              leave %h (the host), %n (its number) and %% in COMMAND as they are
   --become                run it as root through sudo; its password is asked for here, once
