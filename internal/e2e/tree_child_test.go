@@ -89,7 +89,7 @@ func TestSem23_TheChildHasTheStateThatIsPromisedWhateverTheDaemonWasStartedWith(
 	assert.Equal(t, "0", f[6], "no terminal")
 
 	// So ^C works.
-	j := p.begin(p.rexec("box", "echo ready; sleep 300"))
+	j := p.begin(p.rexec("box", "echo ready; exec sleep 300"))
 	j.says("ready")
 	j.signal(syscall.SIGINT)
 	assert.Equal(t, "interrupt", j.wait(time.Second).signal)
