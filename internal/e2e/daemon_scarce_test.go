@@ -26,6 +26,9 @@ func TestSem10_AClientWithoutDescriptorsSaysSoAndTheStatusToo(t *testing.T) {
 	worked := false
 	for n := 4; n < 20; n++ {
 		o := p.limited(fmt.Sprintf("ulimit -n %d", n), "rexec", "--status-json", "fd:1", "box", "true")
+		if o.code == 127 { // not even the system's loader has enough
+			continue
+		}
 		var s status
 		require.NoError(t, json.Unmarshal([]byte(o.stdout), &s), "limit %d: %v", n, o)
 		assert.Equal(t, float64(o.code), s["exit"])
