@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/assert"
@@ -38,8 +39,7 @@ func TestLinesCanBeEditedRememberedAndTakenBack(t *testing.T) {
 		{"\r", ""},
 		{"\x1b[200~pas\x1b[201~ted\r", "pasted"},
 	} {
-		_, err := io.WriteString(master, c.types)
-		require.NoError(t, err)
+		go typeWhenRaw(tty, master, c.types)
 		line, err := e.ReadLine()
 		require.NoError(t, err, c.types)
 		assert.Equal(t, c.line, line, "%q", c.types)
@@ -47,10 +47,21 @@ func TestLinesCanBeEditedRememberedAndTakenBack(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, before, after, "what runs between two lines has an ordinary terminal")
 	}
-	_, err = io.WriteString(master, "\x04")
-	require.NoError(t, err)
+	go typeWhenRaw(tty, master, "\x04")
 	_, err = e.ReadLine()
 	assert.Equal(t, io.EOF, err)
+}
+
+// typeWhenRaw waits for the editor: a key that comes before means what it means to the kernel, ^C that all typed so far is
+// thrown away.
+func typeWhenRaw(tty, master *os.File, keys string) {
+	for range 10_000 {
+		if now, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err != nil || now.Lflag&unix.ICANON == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	_, _ = io.WriteString(master, keys)
 }
 
 func TestTheHistoryIsBoundedAndKeepsNoNothing(t *testing.T) {
