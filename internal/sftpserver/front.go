@@ -10,8 +10,11 @@ import (
 	"syscall"
 )
 
-// Requests that are answered here, and the answer (draft-ietf-secsh-filexfer-02 sections 3, 6 and 7).
+// Requests that are waited for, those that are answered here, and the answer (draft-ietf-secsh-filexfer-02 sections 3, 6 and 7).
 const (
+	typeOpen    byte = 3
+	typeOpenDir byte = 11
+
 	typeRemove byte = 13
 	typeMkdir  byte = 14
 	typeRmdir  byte = 15
@@ -36,10 +39,12 @@ var errBrokenPipe error = syscall.EPIPE
 // front is the connection that the library is given. Four kinds of requests never reach it, because it makes every folder
 // 0755 whatever mode was asked for, removes folders as files and files as folders, and renames over what is there.
 //
-// Answers keep the order of requests: such a request is read only when the library has answered all before it.
+// Answers keep the order of requests: such a request is read only when the library has answered all before it. So is what
+// comes behind an open: a handle that nobody has been given yet could be guessed, and the library has no lock around it.
 type front struct {
 	in    *bufio.Reader
 	inner uint32 // bytes of the current request that the library has still to read
+	opens bool   // the request before this one opens something
 	tree  tree
 
 	mu      sync.Mutex // held while a write is on its way
@@ -80,7 +85,13 @@ func (f *front) Read(p []byte) (int, error) {
 			}
 			return 0, err
 		}
+		if f.opens {
+			f.mu.Lock()
+			f.drain()
+			f.mu.Unlock()
+		}
 		length := binary.BigEndian.Uint32(head)
+		f.opens = head[4] == typeOpen || head[4] == typeOpenDir
 		if ours(head[4]) && length >= 5 && length <= longest {
 			if err := f.answer(head[4], int(length)); err != nil {
 				return 0, err
