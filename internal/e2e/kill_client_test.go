@@ -23,7 +23,7 @@ func TestSem24_SignalsToTheClientReachTheRemoteGroup(t *testing.T) {
 	p := start(t)
 	for name, s := range forwarded {
 		// What handles the signal decides what comes of it.
-		j := p.begin(p.rexec("box", `trap 'echo got; exit 9' `+name+`; echo ready; while :; do sleep 0.05; done`))
+		j := p.begin(p.rexec("box", `sleep 300 >/dev/null 2>&1 & trap "kill $!; echo got; exit 9" `+name+`; echo ready; wait`))
 		j.says("ready")
 		j.signal(s)
 		o := j.wait(time.Second)
