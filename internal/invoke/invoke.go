@@ -169,6 +169,10 @@ func (r *running) run() error {
 	}
 }
 
+// answerTime is how long Start may take to return once the daemon's answer is here. The command may have written already:
+// a signal then is the command's.
+const answerTime = 50 * time.Millisecond
+
 // start connects and sends the command. A signal meanwhile ends that.
 func (r *running) start() error {
 	started := make(chan error, 1)
@@ -188,6 +192,17 @@ func (r *running) start() error {
 			}
 			return &Interrupted{r.last, err}
 		case s := <-r.opt.Signals:
+			if r.last == nil {
+				select {
+				case err := <-started:
+					if err == nil {
+						r.signal(s)
+						return nil
+					}
+					started <- err
+				case <-time.After(answerTime):
+				}
+			}
 			r.last, r.at, r.canceled = s, time.Now(), time.Now()
 			r.cancel(&Interrupted{Signal: s})
 		}
