@@ -1,7 +1,6 @@
 package mux
 
 import (
-	"slices"
 	"time"
 
 	"rexec/frame"
@@ -73,9 +72,6 @@ func (c *Conn) fill(b *batchBuffer, batch int) ([]byte, next) {
 	buf := b.start()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.terminals > 0 {
-		batch = min(batch, pacedBatch)
-	}
 	for {
 		if c.err != nil {
 			last := c.farewell
@@ -154,15 +150,11 @@ func (c *Conn) appendData(b *batchBuffer, buf []byte, l *sendLane, most uint64) 
 	return buf
 }
 
-// schedule gives the lane a turn, once; an echo goes ahead of all others.
+// schedule gives the lane a turn, once.
 func (c *Conn) schedule(l *sendLane) {
 	if !l.queued && c.err == nil {
 		l.queued = true
-		if l.stream.terminal && l.buf.end-l.sent <= echoSize {
-			c.ready = slices.Insert(c.ready, 0, l)
-		} else {
-			c.ready = append(c.ready, l)
-		}
+		c.ready = append(c.ready, l)
 		c.wakeWriter()
 	}
 }

@@ -48,12 +48,7 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 			}
 			if no != nil {
 				s.noteFailure(l, r, start, no)
-				return p, started, no
-			}
-			if start.Terminal != nil {
-				st.SetTerminal()
-			}
-			if r.idle > 0 {
+			} else if r.idle > 0 {
 				watch.Go(func() { r.endWhenIdle(ctx, func() uint64 { return moved(st) }) })
 			}
 			return p, started, no
