@@ -38,6 +38,9 @@ func (p *program) row(count int) {
 	require.Contains(p.t, string(text), listen)
 	require.NoError(p.t, os.WriteFile(file, []byte(strings.Replace(string(text), listen, all, 1)), 0o600))
 	p.serve()
+	for n := range count {
+		p.listens(addressOf(n + 1))
+	}
 }
 
 // addressOf is the address of a host of the row.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -92,14 +93,20 @@ func (p *program) serve() {
 	p.daemon.Env = append(p.daemon.Env, p.env...)
 	p.daemon.Stderr = p.log
 	require.NoError(p.t, p.daemon.Start())
+	p.listens("127.0.0.1")
+}
+
+// listens waits until the daemon does so at an address. It begins with one after the other.
+func (p *program) listens(address string) {
+	p.t.Helper()
 	require.Eventually(p.t, func() bool {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.port))
+		c, err := net.Dial("tcp", net.JoinHostPort(address, strconv.Itoa(p.port)))
 		if err != nil {
 			return false
 		}
 		_ = c.Close()
 		return true
-	}, 20*time.Second, 5*time.Millisecond, "the daemon does not listen: %s", p.log)
+	}, 20*time.Second, 5*time.Millisecond, "the daemon does not listen at %s: %s", address, p.log)
 }
 
 // stop ends the daemon as an administrator would; it must then exit with 0.
