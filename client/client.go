@@ -224,7 +224,7 @@ func (c *Client) dial(ctx context.Context, first func(*link.Conn) error) (*link.
 	l, err := link.Client(ctx, nc, link.ClientConfig{
 		Credentials: hmacauth.Credentials{KeyID: cfg.KeyID, ServerID: cfg.ServerID, Secret: cfg.Secret},
 		Pin:         cfg.Pin, Timeout: timeout, Ping: cfg.Ping, PingCount: cfg.PingCount, First: first,
-		Guard: cfg.Guard, Trace: c.story.say, Watch: c.story.watch(),
+		Guard: cfg.Guard, Trace: c.story.trace(), Watch: c.story.watch(),
 	})
 	if err != nil {
 		return nil, c.linkError(err)

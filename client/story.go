@@ -42,6 +42,14 @@ func (s *story) say(level int, format string, args ...any) {
 	}
 }
 
+// trace is what link tells; nil: the level wants nothing.
+func (s *story) trace() func(level int, format string, args ...any) {
+	if s.level == 0 {
+		return nil
+	}
+	return s.say
+}
+
 // after is the time since the story began.
 func (s *story) after() time.Duration { return time.Since(s.began).Round(100 * time.Microsecond) }
 

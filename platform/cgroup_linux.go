@@ -79,6 +79,9 @@ func (g *cgroup) kill() error {
 }
 
 func (g *cgroup) survivors() int {
+	if !populated(g.dir) {
+		return 0
+	}
 	n := 0
 	for _, pid := range membersOf(g.dir) {
 		if pid != g.leader {
@@ -99,6 +102,12 @@ func (g *cgroup) peak() uint64 {
 }
 
 func (g *cgroup) release() { g.all.remove(g.dir) }
+
+// populated reports whether anything lives in a folder or below it, for all one can tell (cgroups(7), cgroup.events).
+func populated(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
+	return err != nil || !strings.Contains(string(b), "populated 0\n")
+}
 
 // membersOf lists the processes alive in a folder and in those below it.
 func membersOf(dir string) []int {

@@ -5,6 +5,7 @@ package platform
 import (
 	"errors"
 	"os/exec"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,10 +32,20 @@ func (c child) times() (user, system time.Duration) {
 	return user, system
 }
 
-// peakAbove is the peak memory, 0 where it is not above own; after reap.
-func (c child) peakAbove(own uint64) uint64 {
-	if s := c.cmd.ProcessState; s != nil {
-		return peakOf(s, own)
+// peak is the peak memory, 0 where it is not above this process's own, with
+// which a child starts; after reap. own is what is known of that, which only
+// grows.
+func (c child) peak(own *atomic.Uint64) uint64 {
+	s := c.cmd.ProcessState
+	if s == nil {
+		return 0
+	}
+	most := peakOf(s)
+	if most > own.Load() {
+		own.Store(ownPeak())
+	}
+	if most > own.Load() {
+		return most
 	}
 	return 0
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -61,8 +62,8 @@ func span(f windows.Filetime) time.Duration {
 
 func (c *child) times() (user, system time.Duration) { return c.user, c.system }
 
-// peakAbove is the leader's peak memory: it does not start with ours here.
-func (c *child) peakAbove(uint64) uint64 { return c.most }
+// peak is the leader's peak memory: it does not start with ours here.
+func (c *child) peak(*atomic.Uint64) uint64 { return c.most }
 
 func (c *child) close() error { return windows.CloseHandle(c.h) }
 

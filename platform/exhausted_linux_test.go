@@ -39,9 +39,9 @@ func TestWithoutDescriptorsNothingStartsAndNobodyIsUnknown(t *testing.T) {
 		var unknown user.UnknownUserError
 		_, err := Start(trees, Spec{Argv: []string{"/bin/true"}})
 		a.Exhausted, a.Start = errors.As(err, &se) && se.Exhausted, err.Error()
-		_, err = LookupUser("root")
+		_, err = new(Users).Lookup("root")
 		a.Unknown, a.Lookup = errors.As(err, &unknown), err.Error()
-		_, err = CurrentUser()
+		_, err = new(Users).Current()
 		a.Unknown, a.Current = a.Unknown || errors.As(err, &unknown), err.Error()
 		for _, f := range all {
 			_ = f.Close()

@@ -36,8 +36,11 @@ func StartTime(pid int) (uint64, error) {
 	return uint64(created.HighDateTime)<<32 | uint64(created.LowDateTime), nil
 }
 
-// CurrentUser is who this process runs as.
-func CurrentUser() (User, error) {
+// accountFiles are none here: the system knows.
+type accountFiles struct{}
+
+// Current is who this process runs as.
+func (*Users) Current() (User, error) {
 	u, err := user.Current()
 	if err != nil {
 		return User{}, fmt.Errorf("platform: %w", err)
@@ -45,9 +48,9 @@ func CurrentUser() (User, error) {
 	return account(u), nil
 }
 
-// LookupUser finds an account by name. An unknown name is an
+// Lookup finds an account by name. An unknown name is an
 // os/user.UnknownUserError.
-func LookupUser(name string) (User, error) {
+func (*Users) Lookup(name string) (User, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
 		return User{}, user.UnknownUserError(name)
@@ -68,9 +71,9 @@ func (u User) Login() string { return u.Name[strings.LastIndexByte(u.Name, '\\')
 // other users: never here, which would take their passwords.
 func (u User) MayBecomeOthers() bool { return false }
 
-// MayLogin says why commands must not run as this account: nothing is known
+// MayLogin says why commands must not run as an account: nothing is known
 // against any.
-func (u User) MayLogin() error { return nil }
+func (*Users) MayLogin(User) error { return nil }
 
 // ShellRefuses reports whether the account's shell is one that runs nothing.
 func (u User) ShellRefuses() bool { return false }

@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ func onlyZombies(err error) bool { return errors.Is(err, unix.EPERM) }
 
 // Trees would know what this machine has to hold a command and all it starts,
 // if machines differed. It may be used from any goroutine.
-type Trees struct{}
+type Trees struct{ ownPeak atomic.Uint64 } // see child.peak
 
 // NewTrees looks once what this machine has to hold a tree: process groups.
 func NewTrees(TreesOptions) *Trees { return &Trees{} }
@@ -75,8 +76,8 @@ func ownPeak() uint64 {
 	return uint64(u.Maxrss) // bytes on this system
 }
 
-func peakOf(s *os.ProcessState, own uint64) uint64 {
-	if u, ok := s.SysUsage().(*syscall.Rusage); ok && uint64(u.Maxrss) > own {
+func peakOf(s *os.ProcessState) uint64 {
+	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
 		return uint64(u.Maxrss)
 	}
 	return 0

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,7 +47,7 @@ type Process struct {
 	term           *terminal // nil: pipes
 	leader         leader
 	tree           tree
-	ownPeak        uint64 // this process's own peak memory when the command had started
+	ownPeak        *atomic.Uint64 // what is known of this process's own peak memory
 
 	waitOnce sync.Once
 	end      ending
@@ -57,7 +58,7 @@ type Process struct {
 
 	releaseOnce sync.Once
 	releaseErr  error
-	peak        uint64
+	most        uint64 // bytes of memory; 0: not known
 }
 
 // ending is how a leader ended.
@@ -176,8 +177,8 @@ func (p *Process) release() error {
 	p.mu.Unlock()
 
 	err = errors.Join(err, p.reap())
-	if p.peak = p.tree.peak(); p.peak == 0 {
-		p.peak = p.peakAbove(p.ownPeak)
+	if p.most = p.tree.peak(); p.most == 0 {
+		p.most = p.peak(p.ownPeak)
 	}
 	err = errors.Join(err, p.leader.close())
 	if p.stdin != nil {
@@ -211,5 +212,5 @@ func (p *Process) Usage() (user, system time.Duration, peak uint64) {
 	}
 	_ = p.Release() // waits for a Release that runs elsewhere
 	user, system = p.times()
-	return user, system, p.peak
+	return user, system, p.most
 }

@@ -49,10 +49,9 @@ func ownPeak() uint64 {
 	return math.MaxUint64
 }
 
-// peakOf is the peak memory the kernel accounted, 0 when it says nothing: a
-// child starts with the peak of the process it was forked from.
-func peakOf(s *os.ProcessState, own uint64) uint64 {
-	if u, ok := s.SysUsage().(*syscall.Rusage); ok && uint64(u.Maxrss)<<10 > own {
+// peakOf is the peak memory the kernel accounted, 0 when it says nothing.
+func peakOf(s *os.ProcessState) uint64 {
+	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
 		return uint64(u.Maxrss) << 10
 	}
 	return 0

@@ -44,7 +44,7 @@ func start(t *Trees, spec Spec) (*Process, error) {
 		p.closeStreams()
 		return nil, explain(err, spec, path)
 	}
-	p.ownPeak = ownPeak()
+	p.ownPeak = &t.ownPeak
 	p.leader = watch(p.cmd.Process.Pid)
 	return p, nil
 }

@@ -184,7 +184,7 @@ func TestAnotherUserHasThatUsersGroupsOnly(t *testing.T) {
 }
 
 func TestOurOwnUserIsNoChange(t *testing.T) {
-	own, err := CurrentUser()
+	own, err := new(Users).Current()
 	require.NoError(t, err)
 	spec := sh("id -u")
 	spec.User = &own

@@ -16,7 +16,7 @@ import (
 // start makes the job and the pipes and starts the command in them.
 func start(_ *Trees, spec Spec) (*Process, error) {
 	if spec.User != nil {
-		if own, err := CurrentUser(); err != nil || !own.Is(spec.User.Name) {
+		if own, err := new(Users).Current(); err != nil || !own.Is(spec.User.Name) {
 			return nil, cannot(err, "cannot run as user %s: commands run as the daemon's own user here", shown(spec.User.Name))
 		}
 	}

@@ -238,7 +238,7 @@ func TestATerminalIsItsUsersOwn(t *testing.T) {
 		return
 	}
 	spec := onTerminal(`stat -L -c '%U %a' "$(tty)"; : >"$(tty)" && echo mine; id -u`)
-	u, err := LookupUser("nobody")
+	u, err := new(Users).Lookup("nobody")
 	require.NoError(t, err)
 	spec.User, spec.Dir = &u, "/"
 	got := strings.Fields(shownBy(t, launch(t, nil, spec)))

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"os/exec"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -9,7 +10,8 @@ import (
 // Trees knows what this machine has to hold a command and all it starts.
 // It is made once, by NewTrees, and may be used from any goroutine.
 type Trees struct {
-	cgroups *cgroups // nil: none, process groups
+	cgroups *cgroups      // nil: none, process groups
+	ownPeak atomic.Uint64 // see child.peak
 }
 
 // NewTrees looks once what this machine has to hold a tree: a folder of the

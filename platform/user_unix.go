@@ -5,7 +5,6 @@ package platform
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -25,11 +24,11 @@ const (
 	defaultShell = "/bin/sh"
 )
 
-// CurrentUser is who this process runs as. An account that no data base
+// Current is who this process runs as. An account that no data base
 // knows gets its number as name and "/" as home.
-func CurrentUser() (User, error) {
+func (d *Users) Current() (User, error) {
 	uid := strconv.Itoa(unix.Geteuid())
-	u, err := lookup(uid, func(f []string) bool { return f[2] == uid })
+	u, err := d.find(uid, func(f []string) bool { return f[2] == uid })
 	var unknown user.UnknownUserError
 	if err != nil && !errors.As(err, &unknown) {
 		return User{}, err
@@ -48,24 +47,24 @@ func CurrentUser() (User, error) {
 	return u, nil
 }
 
-// LookupUser finds an account by name: in /etc/passwd, then by what else the
+// Lookup finds an account by name: in /etc/passwd, then by what else the
 // system asks (getent(1), bounded in time). An unknown name is an
 // os/user.UnknownUserError.
-func LookupUser(name string) (User, error) {
+func (d *Users) Lookup(name string) (User, error) {
 	if name == "" || strings.ContainsAny(name, ":/\x00\n") || strings.HasPrefix(name, "-") {
 		return User{}, user.UnknownUserError(name)
 	}
 	local := false
-	if b, err := os.ReadFile(passwdFile); err == nil {
-		_, local = passwdEntry(string(b), func(f []string) bool { return f[0] == name })
+	if text, err := d.files.read(passwdFile); err == nil {
+		_, local = passwdEntry(text, func(f []string) bool { return f[0] == name })
 	}
-	u, err := lookup(name, func(f []string) bool { return f[0] == name })
+	u, err := d.find(name, func(f []string) bool { return f[0] == name })
 	if err != nil {
 		return User{}, err
 	}
 	u.Groups = []uint32{u.GID}
-	if b, err := os.ReadFile(groupFile); err == nil {
-		for _, g := range groupsOf(string(b), name) {
+	if text, err := d.files.read(groupFile); err == nil {
+		for _, g := range groupsOf(text, name) {
 			u.Groups = add(u.Groups, g)
 		}
 	}
@@ -77,14 +76,14 @@ func LookupUser(name string) (User, error) {
 	return u, nil
 }
 
-// lookup finds an account by key, a name or a number, that is selects. An
+// find finds an account by key, a name or a number, that is selects. An
 // unknown one is an os/user.UnknownUserError.
-func lookup(key string, is func(fields []string) bool) (User, error) {
-	b, err := os.ReadFile(passwdFile)
+func (d *Users) find(key string, is func(fields []string) bool) (User, error) {
+	text, err := d.files.read(passwdFile)
 	if err != nil && !missing(err) { // out of descriptors, say: nobody is unknown for that
 		return User{}, fmt.Errorf("platform: %w", err)
 	}
-	if u, ok := passwdEntry(string(b), is); ok {
+	if u, ok := passwdEntry(text, is); ok {
 		return u, nil
 	}
 	return foreignUser(key, is)
@@ -133,18 +132,18 @@ func add(groups []uint32, g uint32) []uint32 {
 	return append(groups, g)
 }
 
-// MayLogin says why commands must not run as this account: its shell is one
+// MayLogin says why commands must not run as an account: its shell is one
 // that refuses (nologin(8), false), or the account has expired (shadow(5),
 // where it can be read). nil: nothing is known against it.
-func (u User) MayLogin() error {
+func (d *Users) MayLogin(u User) error {
 	if u.ShellRefuses() {
 		return fmt.Errorf("platform: user %q may not log in: the shell is %q", u.Name, u.Shell)
 	}
-	b, err := os.ReadFile(shadowFile)
+	text, err := d.files.read(shadowFile)
 	if err != nil {
 		return nil
 	}
-	if day, ok := expiry(string(b), u.Name); ok && !time.Now().Before(day) {
+	if day, ok := expiry(text, u.Name); ok && !time.Now().Before(day) {
 		return fmt.Errorf("platform: account %q expired on %s", u.Name, day.Format(time.DateOnly))
 	}
 	return nil

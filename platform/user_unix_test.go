@@ -13,7 +13,7 @@ import (
 )
 
 func TestRootIsKnown(t *testing.T) {
-	u, err := LookupUser("root")
+	u, err := new(Users).Lookup("root")
 	require.NoError(t, err)
 	assert.Zero(t, u.UID)
 	assert.NotEmpty(t, u.Home)
@@ -22,7 +22,7 @@ func TestRootIsKnown(t *testing.T) {
 }
 
 func TestTheCurrentUserHasThisProcesssIds(t *testing.T) {
-	u, err := CurrentUser()
+	u, err := new(Users).Current()
 	require.NoError(t, err)
 	assert.Equal(t, unix.Geteuid(), int(u.UID))
 	assert.NotEmpty(t, u.Name)
@@ -31,7 +31,7 @@ func TestTheCurrentUserHasThisProcesssIds(t *testing.T) {
 
 func TestUnknownAndOddNamesAreNobody(t *testing.T) {
 	for _, name := range []string{"", "no-such-user-here", "-s", "root:", "a/b", "root\n", "root\x00", "0"} {
-		_, err := LookupUser(name)
+		_, err := new(Users).Lookup(name)
 		var unknown user.UnknownUserError
 		assert.ErrorAs(t, err, &unknown, "%q", name)
 	}
@@ -73,7 +73,7 @@ func TestShellsThatRefuseAreTold(t *testing.T) {
 		"/bin/bash": true, "/bin/sh": true,
 		"/usr/sbin/nologin": false, "/sbin/nologin": false, "/bin/false": false, "/usr/bin/false": false,
 	} {
-		err := User{Name: "no-such-user-here", Shell: shell}.MayLogin()
+		err := new(Users).MayLogin(User{Name: "no-such-user-here", Shell: shell})
 		if may {
 			assert.NoError(t, err, shell)
 		} else {

@@ -24,7 +24,7 @@ func advice(conf config, cfg server.Config) []string {
 	if len(cfg.Ring.Keys()) == 0 {
 		all = append(all, "the ring has no key, so nobody can come in: make one with rexecd key add")
 	}
-	if own, err := platform.CurrentUser(); err == nil && cfg.Shell == "" && own.ShellRefuses() {
+	if own, err := new(platform.Users).Current(); err == nil && cfg.Shell == "" && own.ShellRefuses() {
 		all = append(all, fmt.Sprintf("the shell of user %q is %s, which runs nothing: set shell in rexecd.toml, or commands run only with --argv", own.Name, own.Shell))
 	}
 	if most, ok := mostDescriptors(); ok {

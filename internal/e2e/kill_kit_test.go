@@ -105,7 +105,9 @@ func (p *program) left() (words []string) {
 	}
 	files, _ := os.ReadDir(filepath.Join(p.state, "run"))
 	for _, f := range files {
-		words = append(words, "run file "+f.Name())
+		if b, err := os.ReadFile(filepath.Join(p.state, "run", f.Name())); err == nil && !strings.HasPrefix(string(b), "\n") { // else it waits for a command
+			words = append(words, fmt.Sprintf("run file %s: %q", f.Name(), b))
+		}
 	}
 	return words
 }

@@ -310,5 +310,6 @@ func TestSem25_ManyTreesCutAtOnce(t *testing.T) {
 	proxy.Cut()
 	wg.Wait()
 	p.nothingLeft()
+	p.stop()
 	assert.NoError(t, os.Remove(filepath.Join(p.state, "run")), "the run folder is empty")
 }

@@ -68,9 +68,6 @@ func (e *ClientError) Unwrap() error { return e.Err }
 // Client makes a link over nc, which it owns from now on. ctx bounds the handshake alone. The error is always a
 // *ClientError; nc is closed then, and streams that First opened end with it.
 func Client(ctx context.Context, nc net.Conn, cfg ClientConfig) (*Link, error) {
-	if cfg.Trace == nil {
-		cfg.Trace = func(int, string, ...any) {}
-	}
 	d := dialogue{channel: clientChannel(nc, cfg.Pin), cfg: cfg, stage: StageChannel}
 	d.bound(cfg.Timeout)
 	stop := context.AfterFunc(ctx, d.cancel)
@@ -117,7 +114,7 @@ func (d *dialogue) run() (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.cfg.Trace(2, "M1: key %q, for the daemon %q, version %d", d.cfg.Credentials.KeyID, d.cfg.Credentials.ServerID, hmacauth.Version)
+	d.tell(2, "M1: key %q, for the daemon %q, version %d", d.cfg.Credentials.KeyID, d.cfg.Credentials.ServerID, hmacauth.Version)
 	asked := time.Now()
 	if _, err := d.Write(hs.M1()); err != nil {
 		return nil, err
@@ -128,7 +125,7 @@ func (d *dialogue) run() (*Link, error) {
 		return nil, err
 	}
 	rtt := time.Since(asked)
-	d.cfg.Trace(2, "M2: the daemon's challenge came after %v", rtt.Round(time.Microsecond))
+	d.tell(2, "M2: the daemon's challenge came after %v", rtt.Round(time.Microsecond))
 	m3, err := hs.M3(m2)
 	if err != nil {
 		return nil, err
@@ -163,9 +160,9 @@ func (d *dialogue) prove(hs *hmacauth.Client, m3 []byte, r *bufio.Reader) (hmaca
 		}
 	}
 	if d.stage == StageUnknown {
-		d.cfg.Trace(2, "M3: the proof of the key, and in the same flight the command, for the certificate is the pinned one")
+		d.tell(2, "M3: the proof of the key, and in the same flight the command, for the certificate is the pinned one")
 	} else {
-		d.cfg.Trace(2, "M3: the proof of the key")
+		d.tell(2, "M3: the proof of the key")
 	}
 	if _, err := d.Write(m3); err != nil {
 		return hmacauth.Params{}, err
@@ -182,7 +179,7 @@ func (d *dialogue) prove(hs *hmacauth.Client, m3 []byte, r *bufio.Reader) (hmaca
 		}
 		return hmacauth.Params{}, err
 	}
-	d.cfg.Trace(2, "M4: the daemon's own proof is right; connection %x, frames of at most %d bytes, %d bytes ahead, a sign of life every %d s, lost after %d without one",
+	d.tell(2, "M4: the daemon's own proof is right; connection %x, frames of at most %d bytes, %d bytes ahead, a sign of life every %d s, lost after %d without one",
 		params.ConnID, params.MaxFrame, params.Window, params.PingSeconds, params.PingCount+1)
 	if d.cfg.Pin == nil && d.cfg.First != nil {
 		err = d.cfg.First(d.mux)
@@ -190,12 +187,21 @@ func (d *dialogue) prove(hs *hmacauth.Client, m3 []byte, r *bufio.Reader) (hmaca
 	return params, err
 }
 
+func (d *dialogue) tell(level int, format string, args ...any) {
+	if d.cfg.Trace != nil {
+		d.cfg.Trace(level, format, args...)
+	}
+}
+
 // tellChannel says what TLS has come to.
 func (d *dialogue) tellChannel(cs tls.ConnectionState, pin [32]byte) {
+	if d.cfg.Trace == nil {
+		return
+	}
 	known := "which nobody has pinned yet"
 	if d.cfg.Pin != nil {
 		known = "the pinned one"
 	}
-	d.cfg.Trace(1, "%s is up; the daemon shows the certificate %x, %s", tls.VersionName(cs.Version), pin[:8], known)
-	d.cfg.Trace(2, "TLS has %s, keys by %v, protocol %q", tls.CipherSuiteName(cs.CipherSuite), cs.CurveID, cs.NegotiatedProtocol)
+	d.tell(1, "%s is up; the daemon shows the certificate %x, %s", tls.VersionName(cs.Version), pin[:8], known)
+	d.tell(2, "TLS has %s, keys by %v, protocol %q", tls.CipherSuiteName(cs.CipherSuite), cs.CurveID, cs.NegotiatedProtocol)
 }

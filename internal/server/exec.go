@@ -236,14 +236,14 @@ func (s *Server) sftpServer(grant policy.Grant, user platform.User, dir *string)
 
 // user finds whom to run as. One that does not exist and one that is not allowed read the same.
 func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
-	own, err := platform.CurrentUser()
+	own, err := s.users.Current()
 	if err != nil {
 		return own, unable(fmt.Sprintf("it does not know its own user: %v", err))
 	}
 	if grant.User == "" || own.Is(grant.User) {
 		return own, nil
 	}
-	u, err := platform.LookupUser(grant.User)
+	u, err := s.users.Lookup(grant.User)
 	var unknown osuser.UnknownUserError
 	switch {
 	case err != nil && !errors.As(err, &unknown):
@@ -251,7 +251,7 @@ func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
 	case err == nil && !own.MayBecomeOthers():
 		err = errors.New("only a daemon that runs as root can run commands as others, and none on Windows")
 	case err == nil:
-		err = u.MayLogin()
+		err = s.users.MayLogin(u)
 	}
 	if err != nil {
 		s.log.WithError(err).WithField("key", grant.KeyID).Warn("command refused")

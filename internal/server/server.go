@@ -89,7 +89,8 @@ type Server struct {
 	since  time.Time
 
 	refused, shutOut, started atomic.Uint64
-	spool                     spool
+	spool                     *spool
+	users                     platform.Users
 	gate                      *gate
 	quiet                     quiet
 	quietAccept               quiet // a failing accept

@@ -2,13 +2,16 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sirupsen/logrus"
 
@@ -16,17 +19,29 @@ import (
 )
 
 // spool remembers running commands in a folder, a file each, so that a daemon that was killed finds at its next start
-// what it left behind: the first line is written before the start, the second right after, the file goes at the end.
-// A command that starts between the two lines is found by its environment. The zero value remembers nothing.
+// what it left behind: the first line is written before the start, the second right after. A command that starts between
+// the two lines is found by its environment. At its end its first line becomes empty and the file waits for the next
+// command, because file systems take long to make one. One without a folder remembers nothing.
 type spool struct {
 	dir  string
 	held *os.File // the folder, which no other daemon may have meanwhile; nil: none
+	boot string   // of the machine
+
+	mu   sync.Mutex
+	idle []*entry
+	made uint64 // files so far
 }
+
+// mostIdle is how many files wait for a command.
+const mostIdle = 64
 
 // entry is the file of one running command; nil: none.
 type entry struct {
-	f    *os.File
-	path string
+	spool  *spool
+	f      *os.File // while it runs
+	path   string
+	before []byte // the first line
+	length int    // of what is in the file
 }
 
 type before struct {
@@ -39,51 +54,101 @@ type after struct {
 }
 
 // openSpool makes the folder and holds it: whoever else swept it would kill what runs.
-func openSpool(dir string) (spool, error) {
+func openSpool(dir string) (*spool, error) {
 	if dir == "" {
-		return spool{}, nil
+		return &spool{}, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return spool{}, fmt.Errorf("run folder: %w", err)
+		return nil, fmt.Errorf("run folder: %w", err)
 	}
 	f, err := os.Open(dir)
 	if err != nil {
-		return spool{}, fmt.Errorf("run folder: %w", err)
+		return nil, fmt.Errorf("run folder: %w", err)
 	}
 	switch ours, err := hold(f); {
 	case err != nil:
 		_ = f.Close()
-		return spool{}, fmt.Errorf("run folder %s: %w", dir, err)
+		return nil, fmt.Errorf("run folder %s: %w", dir, err)
 	case !ours:
 		_ = f.Close()
-		return spool{}, fmt.Errorf("a daemon is running already with the run folder %s: stop it first", dir)
+		return nil, fmt.Errorf("a daemon is running already with the run folder %s: stop it first", dir)
 	}
-	return spool{dir: dir, held: f}, nil
+	return &spool{dir: dir, held: f, boot: platform.BootID()}, nil
 }
 
-// close lets go of the folder.
-func (s spool) close() {
+// close lets go of the folder and takes the idle files out of it.
+func (s *spool) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.idle {
+		_ = os.Remove(e.path)
+	}
+	s.idle = nil
 	if s.held != nil {
 		_ = s.held.Close()
 	}
 }
 
 // begin records what is known before the start.
-func (s spool) begin(id, cgroup string) (*entry, error) {
+func (s *spool) begin(id, cgroup string) (*entry, error) {
 	if s.dir == "" {
 		return nil, nil
 	}
-	path := filepath.Join(s.dir, id)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("record the command before its start: %w", err)
+	e, err := s.file()
+	if err == nil {
+		e.before, err = json.Marshal(before{ID: id, BootID: s.boot, Cgroup: cgroup})
 	}
-	e := &entry{f: f, path: path}
-	if err := json.NewEncoder(f).Encode(before{ID: id, BootID: platform.BootID(), Cgroup: cgroup}); err != nil {
-		e.end()
+	if err == nil {
+		err = e.write(e.before)
+	}
+	if err != nil {
+		if e != nil {
+			_ = e.f.Close()
+			_ = os.Remove(e.path)
+		}
 		return nil, fmt.Errorf("record the command before its start: %w", err)
 	}
 	return e, nil
+}
+
+// file gives one that waits, or makes one.
+func (s *spool) file() (*entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n := len(s.idle); n > 0; n = len(s.idle) {
+		e := s.idle[n-1]
+		f, err := os.OpenFile(e.path, os.O_WRONLY, 0)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		s.idle = s.idle[:n-1]
+		if err == nil { // else somebody tidied up
+			e.f = f
+			return e, nil
+		}
+	}
+	for {
+		s.made++
+		path := filepath.Join(s.dir, strconv.FormatUint(s.made, 10))
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		switch {
+		case err == nil:
+			return &entry{spool: s, f: f, path: path}, nil
+		case !errors.Is(err, fs.ErrExist): // an earlier daemon's that could not be swept stays
+			return nil, err
+		}
+	}
+}
+
+// write puts lines in the place of what is in the file, in one piece.
+func (e *entry) write(lines ...[]byte) error {
+	b := append(bytes.Join(lines, []byte("\n")), '\n')
+	for len(b) < e.length {
+		b = append(b, '\n')
+	}
+	e.length = len(b)
+	_, err := e.f.WriteAt(b, 0)
+	return err
 }
 
 // started records the leader.
@@ -95,7 +160,11 @@ func (e *entry) started(pid int) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(e.f).Encode(after{PID: pid, StartTime: at})
+	line, err := json.Marshal(after{PID: pid, StartTime: at})
+	if err != nil {
+		return err
+	}
+	return e.write(e.before, line)
 }
 
 // end forgets the command.
@@ -103,12 +172,20 @@ func (e *entry) end() {
 	if e == nil {
 		return
 	}
+	_, err := e.f.WriteAt([]byte("\n"), 0)
 	_ = e.f.Close()
-	_ = os.Remove(e.path)
+	s := e.spool
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil || len(s.idle) == mostIdle {
+		_ = os.Remove(e.path)
+		return
+	}
+	s.idle = append(s.idle, e)
 }
 
 // sweep kills what an earlier daemon left running and forgets it.
-func (s spool) sweep(log *logrus.Entry) error {
+func (s *spool) sweep(log *logrus.Entry) error {
 	if s.dir == "" {
 		return nil
 	}

@@ -39,7 +39,45 @@ func TestSem07_WhatWasRecordedIsFoundAgain(t *testing.T) {
 	assert.Equal(t, os.Getpid(), r.PID)
 	assert.Equal(t, at, r.StartTime)
 	e.end()
+	r, err = remains(e.path)
+	require.NoError(t, err)
+	assert.Equal(t, "none", r.BootID, "nothing to sweep")
+
+	again, err := s.begin("d", "")
+	require.NoError(t, err)
+	assert.Equal(t, e.path, again.path, "files are used again")
+	r, err = remains(again.path)
+	require.NoError(t, err)
+	assert.Equal(t, platform.Remains{ID: "d", BootID: platform.BootID()}, r, "nothing of the longer one before")
+	again.end()
+	s.close()
 	assert.NoFileExists(t, e.path)
+}
+
+func TestARecordNeverTakesThePlaceOfAnother(t *testing.T) {
+	s, err := openSpool(t.TempDir())
+	require.NoError(t, err)
+	foreign := filepath.Join(s.dir, "1")
+	require.NoError(t, os.WriteFile(foreign, []byte("cannot be swept"), 0o600))
+	var all []*entry
+	for range mostIdle + 3 {
+		e, err := s.begin("x", "")
+		require.NoError(t, err)
+		all = append(all, e)
+	}
+	for _, e := range all {
+		e.end()
+	}
+	files, err := os.ReadDir(s.dir)
+	require.NoError(t, err)
+	assert.Len(t, files, mostIdle+1)
+	s.close()
+	b, err := os.ReadFile(foreign)
+	require.NoError(t, err)
+	assert.Equal(t, "cannot be swept", string(b))
+	files, err = os.ReadDir(s.dir)
+	require.NoError(t, err)
+	assert.Len(t, files, 1)
 }
 
 func TestSem07_ATornRecordIsSweptOnceAndForgotten(t *testing.T) {

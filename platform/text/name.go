@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Names that stand for no table.
@@ -69,7 +70,12 @@ var aliases = map[string]string{
 
 // plain is a name without what people write differently: case and separators.
 func plain(name string) string {
-	return strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_. ", r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 }
 
 // Canonical is the one spelling of an encoding's name, of auto or of raw, or an error that says which there are.
