@@ -104,7 +104,7 @@ func (w *world) build() error {
 }
 
 func (w *world) boot() error {
-	if out, err := w.wine("wineboot", "-i").CombinedOutput(); err != nil {
+	if out, err := w.wine("wineboot", "-i").CombinedOutput(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("wineboot: %w: %s", err, out)
 	}
 	return nil
@@ -138,10 +138,11 @@ func (w *world) environ() []string {
 	}
 }
 
-// wine is a Windows program.
+// wine is a Windows program. The first that needs a desktop starts wine's explorer.exe, which inherits its output and
+// stays: exec.ErrWaitDelay says that, and nothing against the program.
 func (w *world) wine(args ...string) *exec.Cmd {
 	cmd := exec.Command("wine", args...)
-	cmd.Env = w.environ()
+	cmd.Env, cmd.WaitDelay = w.environ(), 2*time.Second
 	return cmd
 }
 
