@@ -114,6 +114,9 @@ func passwdEntry(text string, is func(fields []string) bool) (User, bool) {
 func groupsOf(text, name string) []uint32 {
 	var groups []uint32
 	for line := range strings.Lines(text) {
+		if !strings.Contains(line, name) { // most are dismissed without being taken apart
+			continue
+		}
 		f := strings.Split(strings.TrimRight(line, "\n"), ":")
 		if len(f) != 4 || !slices.Contains(strings.Split(f[3], ","), name) {
 			continue
@@ -161,6 +164,9 @@ func (u User) ShellRefuses() bool {
 // expiry is the day from which an account is not to be used any more.
 func expiry(shadow, name string) (time.Time, bool) {
 	for line := range strings.Lines(shadow) {
+		if !strings.HasPrefix(line, name) {
+			continue
+		}
 		f := strings.Split(strings.TrimRight(line, "\n"), ":")
 		if len(f) < 8 || f[0] != name {
 			continue

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,6 +32,7 @@ type stdio struct {
 func main() {
 	// A write to a closed stdout must give EPIPE: the command's own code is still to come.
 	signal.Ignore(syscall.SIGPIPE)
+	collectLate()
 	home, _ := os.UserHomeDir()
 	os.Exit(run(context.Background(), os.Args[1:], stdio{
 		name: strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
@@ -38,6 +40,13 @@ func main() {
 		in:   os.Stdin, out: os.Stdout, err: os.Stderr,
 		environ: os.Environ(), home: home,
 	}))
+}
+
+// collectLate lets the heap grow to five times what lives in it: this process ends soon, and what it holds is small.
+func collectLate() {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(400)
+	}
 }
 
 // run is the whole program. A verb is one only as the very first word.

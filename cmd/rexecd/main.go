@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ type stdio struct {
 func main() {
 	if code, done := platform.AsBreaker(os.Args[1:]); done {
 		os.Exit(code)
+	}
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(200) // what one command leaves behind is many times what a connection holds
 	}
 	std := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
 	if code, done := asService(os.Args[1:], std); done {

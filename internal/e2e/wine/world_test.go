@@ -3,6 +3,7 @@
 package wine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -106,6 +107,14 @@ func (w *world) build() error {
 func (w *world) boot() error {
 	if out, err := w.wine("wineboot", "-i").CombinedOutput(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("wineboot: %w: %s", err, out)
+	}
+	// What it started is still at work on the registry; the end of the last is the end of the set-up.
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	whole := exec.CommandContext(ctx, "wineserver", "-w")
+	whole.Env = w.environ()
+	if out, err := whole.CombinedOutput(); err != nil {
+		return fmt.Errorf("wineserver -w: %w: %s", err, out)
 	}
 	return nil
 }
