@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,7 +34,7 @@ func (c *cgroups) plant(id string, polite []unix.Signal, cmd *exec.Cmd) (tree, e
 	err = startClean(cmd)
 	switch {
 	case err == nil:
-		return &cgroup{group{leader: cmd.Process.Pid, polite: polite}, c, dir}, nil
+		return &cgroup{group: group{leader: cmd.Process.Pid, polite: polite}, all: c, dir: dir}, nil
 	case refusedFolder(err):
 		c.remove(dir)
 		return nil, nil
@@ -57,6 +58,9 @@ type cgroup struct {
 	group
 	all *cgroups
 	dir string
+
+	most atomic.Uint64 // what the folder knew of the peak when it went
+	gone atomic.Bool   // the folder was empty but for the leader's remains, and was removed
 }
 
 func (g *cgroup) containment() string { return "cgroup" }
@@ -74,12 +78,15 @@ func (g *cgroup) terminate() error {
 
 // kill also takes the group, for what a command run by root moved elsewhere.
 func (g *cgroup) kill() error {
+	if g.gone.Load() {
+		return signalGroup(g.leader, unix.SIGKILL)
+	}
 	err := os.WriteFile(filepath.Join(g.dir, "cgroup.kill"), []byte("1"), 0)
 	return errors.Join(err, signalGroup(g.leader, unix.SIGKILL))
 }
 
 func (g *cgroup) survivors() int {
-	if !populated(g.dir) {
+	if g.left() {
 		return 0
 	}
 	n := 0
@@ -93,6 +100,9 @@ func (g *cgroup) survivors() int {
 
 // peak is 0 where the memory controller is not at hand.
 func (g *cgroup) peak() uint64 {
+	if g.gone.Load() {
+		return g.most.Load()
+	}
 	b, err := os.ReadFile(filepath.Join(g.dir, "memory.peak"))
 	if err != nil {
 		return 0
@@ -101,12 +111,24 @@ func (g *cgroup) peak() uint64 {
 	return n
 }
 
-func (g *cgroup) release() { g.all.remove(g.dir) }
+func (g *cgroup) release() {
+	if !g.gone.Load() {
+		g.all.remove(g.dir)
+	}
+}
 
-// populated reports whether anything lives in a folder or below it, for all one can tell (cgroups(7), cgroup.events).
-func populated(dir string) bool {
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
-	return err != nil || !strings.Contains(string(b), "populated 0\n")
+// left removes the folder if everybody has left it: zombies do not keep it (cgroups(7)), and to try that costs less than
+// to look.
+func (g *cgroup) left() bool {
+	if g.gone.Load() {
+		return true
+	}
+	g.most.Store(g.peak())
+	if unix.Rmdir(g.dir) != nil {
+		return false
+	}
+	g.gone.Store(true)
+	return true
 }
 
 // membersOf lists the processes alive in a folder and in those below it.
