@@ -17,14 +17,19 @@ func reserved() []string {
 	}
 }
 
-// devices cannot be names of files on Windows, whatever comes behind a dot
-// (Naming Files, Paths, and Namespaces, in Microsoft's Win32 manual).
-func devices() []string {
-	names := []string{"con", "prn", "aux", "nul"}
-	for _, digit := range "0123456789" {
-		names = append(names, "com"+string(digit), "lpt"+string(digit))
+// isDevice tells what cannot be the name of a file on Windows, whatever comes behind a dot (Naming Files, Paths, and
+// Namespaces, in Microsoft's Win32 manual).
+func isDevice(name string) bool {
+	base, _, _ := strings.Cut(name, ".")
+	switch base = strings.ToLower(base); base {
+	case "con", "prn", "aux", "nul":
+		return true
 	}
-	return names
+	port, named := strings.CutPrefix(base, "com")
+	if !named {
+		port, named = strings.CutPrefix(base, "lpt")
+	}
+	return named && len(port) == 1 && '0' <= port[0] && port[0] <= '9'
 }
 
 // ValidateName reports whether a host can be called that: letters and digits,
@@ -47,7 +52,7 @@ func checkName(what, name, extra string) error {
 	case name[0] == '.':
 		return refuse("begins with . and would be a hidden file")
 	}
-	if base, _, _ := strings.Cut(strings.ToLower(name), "."); slices.Contains(devices(), base) {
+	if isDevice(name) {
 		return refuse("is a device on Windows, where its key could not be kept")
 	}
 	for _, r := range name {

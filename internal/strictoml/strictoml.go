@@ -12,8 +12,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -26,7 +28,7 @@ type Doc struct {
 
 	file     string
 	data     []byte
-	places   places
+	places   func() places // found when the first is asked for
 	failed   map[string]bool // paths with a problem
 	problems []Problem
 }
@@ -46,7 +48,7 @@ func Parse(file string, data []byte) (*Doc, error) {
 		p.Text = strings.TrimPrefix(p.Text, "toml: ")
 		return nil, Problems{p}
 	}
-	doc.places = locate(data)
+	doc.places = sync.OnceValue(func() places { return locate(data) })
 	doc.Root = &Table{doc: doc, values: values, known: map[string]bool{}}
 	return doc, nil
 }
@@ -84,7 +86,7 @@ func (t *Table) Has(name string) bool { _, ok := t.values[name]; return ok }
 // Row is the row, from 1, of the table's header; of an inline table, that of
 // the name before it.
 func (t *Table) Row() int {
-	row, _ := position(t.doc.data, t.doc.places.offset(t.path))
+	row, _ := position(t.doc.data, t.doc.places().offset(t.path))
 	return row
 }
 
@@ -100,7 +102,7 @@ func (t *Table) Fail(name string, err error) {
 		return
 	}
 	t.doc.failed[path] = true
-	row, column := position(t.doc.data, t.doc.places.offset(path))
+	row, column := position(t.doc.data, t.doc.places().offset(path))
 	t.doc.problems = append(t.doc.problems, Problem{File: t.doc.file, Row: row, Column: column, Text: text})
 }
 
@@ -158,7 +160,7 @@ func (t *Table) Names() []string {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		order := t.doc.places.offset(join(t.path, a)) - t.doc.places.offset(join(t.path, b))
+		order := t.doc.places().offset(join(t.path, a)) - t.doc.places().offset(join(t.path, b))
 		return cmp.Or(order, cmp.Compare(a, b))
 	})
 	return names
@@ -206,13 +208,9 @@ func read[T any](t *Table, name, want string) (value T) {
 }
 
 func (t *Table) refuseUnknown() {
-	known := make([]string, 0, len(t.known))
-	for name := range t.known {
-		known = append(known, name)
-	}
-	slices.Sort(known)
 	for name := range t.values {
 		if !t.known[name] {
+			known := slices.Sorted(maps.Keys(t.known))
 			t.Fail(name, errors.New("is not known here, want one of "+strings.Join(known, " ")))
 		}
 	}
