@@ -100,6 +100,7 @@ type dialogue struct {
 
 func (d *dialogue) run() (*Link, error) {
 	if err := d.Handshake(); err != nil {
+		_ = d.below.flush() // an alert
 		return nil, err
 	}
 	d.stage = StageProof

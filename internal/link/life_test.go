@@ -126,6 +126,7 @@ func TestClosingTheChannelDoesNotWaitForAWriteThatHangs(t *testing.T) {
 	go func() { _, err := answer(b, boxID()); far <- err }()
 	ch := clientChannel(a, nil)
 	require.NoError(t, ch.Handshake())
+	require.NoError(t, ch.below.flush()) // as M1 would
 	require.NoError(t, <-far)
 	ch.proved()
 	a.out.choke()
