@@ -39,12 +39,8 @@ func (c *Conn) overslept(due time.Time) {
 // patience is how long this side is silent with a silent peer before it asks. The peer is lost after cfg.Ping's multiple
 // all the same.
 func (c *Conn) patience() time.Duration {
-	if c.cfg.Role == Client {
-		for _, s := range c.streams {
-			if s.terminal {
-				return min(terminalPing, c.cfg.Ping)
-			}
-		}
+	if c.cfg.Role == Client && c.terminals > 0 {
+		return min(terminalPing, c.cfg.Ping)
 	}
 	return c.cfg.Ping
 }
@@ -110,6 +106,7 @@ func (c *Conn) ping() {
 		return
 	}
 	c.pingSent = max(c.now(), 1)
+	c.pinged = c.pingSent
 	c.pingValue++
 	c.queue(frame.TypePing, 0, frame.AppendUint64(nil, c.pingValue))
 }
@@ -142,7 +139,7 @@ func (c *Conn) onPong(p []byte) error {
 	rtt := c.now() - c.pingSent
 	c.pingSent = 0
 	if !c.pingStale {
-		c.lastRTT.Store(int64(rtt))
+		c.sawRTT(rtt)
 	}
 	c.pingStale = false
 	for _, w := range c.pingWait {

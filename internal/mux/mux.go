@@ -89,29 +89,32 @@ type Conn struct {
 	memory *Budget
 	epoch  time.Time
 
-	mu       sync.Mutex
-	streams  map[uint16]*Stream
-	peers    int             // streams the peer opened that are still live
-	nextID   uint16          // where the search for a free id goes on
-	ctl      []byte          // frames of lane 0 and stream 0, waiting for the writer
-	awaits   []chan struct{} // closed by the writer when ctl is written
-	replies  int             // bytes of ctl that answer the peer
-	credits  []*recvLane     // lanes with a CREDIT due
-	ready    []*sendLane     // lanes with DATA or EOF due, in turn
-	goneAway *frame.Ending
-	going    bool   // we sent GOAWAY
-	closing  bool   // Close: write what is queued, then end
-	draining bool   // closing, all is written and the writing side ended: what comes is dropped
-	farewell []byte // a GOAWAY that the writer still sends when err is set
-	writeErr error  // why the writer gave up; the reader still takes what the peer had said by then
-	err      *frame.ConnError
+	mu        sync.Mutex
+	streams   map[uint16]*Stream
+	peers     int             // streams the peer opened that are still live
+	terminals int             // streams that somebody sits in front of and that this side has not ended
+	nextID    uint16          // where the search for a free id goes on
+	ctl       []byte          // frames of lane 0 and stream 0, waiting for the writer
+	awaits    []chan struct{} // closed by the writer when ctl is written
+	replies   int             // bytes of ctl that answer the peer
+	credits   []*recvLane     // lanes with a CREDIT due
+	ready     []*sendLane     // lanes with DATA or EOF due, in turn
+	goneAway  *frame.Ending
+	going     bool   // we sent GOAWAY
+	closing   bool   // Close: write what is queued, then end
+	draining  bool   // closing, all is written and the writing side ended: what comes is dropped
+	farewell  []byte // a GOAWAY that the writer still sends when err is set
+	writeErr  error  // why the writer gave up; the reader still takes what the peer had said by then
+	err       *frame.ConnError
 
 	pingSent  time.Duration // when the outstanding PING went out; 0: none
 	pingValue uint64
 	pongDue   bool // a PONG is in ctl
 	pingStale bool // this process was suspended while the PING was out
 	pingWait  []chan time.Duration
-	lastRTT   atomic.Int64 // nanoseconds
+	pinged    time.Duration // when the last PING went out; 0: none did
+	lastRTT   atomic.Int64  // nanoseconds
+	leastRTT  atomic.Int64  // nanoseconds; 0: not known
 	awaySet   time.Time
 	awayUntil time.Time
 	clock     time.Time // silence and a stalled Write count from here at the earliest
@@ -161,7 +164,7 @@ func New(cfg Config) *Conn {
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.SetTimes(cfg.Ping, cfg.PingCount)
-	c.lastRTT.Store(int64(cfg.RTT))
+	c.sawRTT(cfg.RTT)
 	return c
 }
 
@@ -180,7 +183,7 @@ func (c *Conn) SetTimes(ping time.Duration, count int) {
 func (c *Conn) SetLimits(maxFrame uint32) { c.cfg.MaxFrame = maxFrame }
 
 // SetRTT gives a first idea of the round trip, for a connection made before it was measured.
-func (c *Conn) SetRTT(rtt time.Duration) { c.lastRTT.Store(int64(rtt)) }
+func (c *Conn) SetRTT(rtt time.Duration) { c.sawRTT(rtt) }
 
 // TakeQueued takes the messages queued so far, whole frames in order, if they are at most limit bytes; otherwise, or
 // when there are none, it gives nil and leaves them for Run.

@@ -17,6 +17,7 @@ type recvLane struct {
 	window   uint64        // granted beyond what is consumed
 	first    uint64        // the window it began with
 	fixed    bool          // the window does not grow
+	pace     pace          // while there is a terminal
 	eof      bool          // the peer's EOF came
 	stopped  bool          // STOP was sent: what comes is dropped
 	dropped  bool          // this side ended the stream before everything was read
@@ -29,7 +30,7 @@ type recvLane struct {
 
 func newRecvLane(s *Stream, id uint8, credit uint64, fixed bool) *recvLane {
 	return &recvLane{stream: s, id: id, limit: credit, window: credit, first: credit, fixed: fixed,
-		granted: s.conn.now(), wake: make(chan struct{}, 1), eofSeen: make(chan struct{})}
+		pace: pace{window: pacedWindow}, granted: s.conn.now(), wake: make(chan struct{}, 1), eofSeen: make(chan struct{})}
 }
 
 // consume takes n bytes off the front and grants credit at half a window. It reports whether a CREDIT is due.
@@ -38,13 +39,24 @@ func (l *recvLane) consume(n int) bool {
 	if l.eof && l.buf.held() == 0 {
 		l.shrink()
 	}
-	if n == 0 || l.eof || l.stopped || l.stream.ours == ended || l.buf.start+l.window < l.limit+l.window/2 {
+	window, step, paced := l.window, l.window/2, l.paced()
+	if paced {
+		window = min(window, l.pace.window)
+		step = min(window, pacedWindow) / 2
+	}
+	if n == 0 || l.eof || l.stopped || l.stream.ours == ended || l.buf.start+window < l.limit+step {
 		return false
 	}
 	c := l.stream.conn
 	now := c.now()
 	// Half a window gone within two round trips means that the window, not the path or the reader, set the pace.
-	if !l.fixed && l.window < frame.MaxCredit && now-l.granted < 2*c.rtt() && c.memory.take(int64(l.window)) {
+	grow := now-l.granted < 2*c.rtt()
+	if paced {
+		c.measureRTT(now)
+		l.pace.measure(l.buf.start, now, time.Duration(c.leastRTT.Load()))
+		grow = l.pace.window > l.window
+	}
+	if grow && !l.fixed && l.window < frame.MaxCredit && c.memory.take(int64(l.window)) {
 		l.window *= 2
 		if l.window > frame.MaxCredit {
 			c.memory.give(int64(l.window - frame.MaxCredit))
@@ -52,7 +64,10 @@ func (l *recvLane) consume(n int) bool {
 		}
 	}
 	l.granted = now
-	l.limit = l.buf.start + l.window
+	if !paced {
+		window = l.window
+	}
+	l.limit = l.buf.start + window
 	return true
 }
 

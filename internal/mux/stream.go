@@ -94,10 +94,9 @@ func (c *Conn) Open(kind string, credit [2]uint64, terminal bool) (*Stream, erro
 		return nil, &frame.StreamError{Code: frame.CodeOverload, Text: "every stream id is in use"}
 	}
 	s := newStream(c, id, kind, credit, terminal)
-	s.terminal = terminal
 	c.streams[id] = s
 	if terminal {
-		signal(c.look)
+		s.setTerminal()
 	}
 	c.queue(frame.TypeOpen, id, o.Append(nil))
 	return s, nil
@@ -229,6 +228,9 @@ func (s *Stream) finish(t frame.Type, payload []byte) {
 // endOurs moves this side to its end.
 func (s *Stream) endOurs() {
 	s.ours = ended
+	if s.terminal {
+		s.conn.terminals--
+	}
 	close(s.quiet)
 }
 

@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"slices"
 	"time"
 
 	"rexec/frame"
@@ -72,6 +73,9 @@ func (c *Conn) fill(b *batchBuffer, batch int) ([]byte, next) {
 	buf := b.start()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.terminals > 0 {
+		batch = min(batch, pacedBatch)
+	}
 	for {
 		if c.err != nil {
 			last := c.farewell
@@ -150,11 +154,15 @@ func (c *Conn) appendData(b *batchBuffer, buf []byte, l *sendLane, most uint64) 
 	return buf
 }
 
-// schedule gives the lane a turn, once.
+// schedule gives the lane a turn, once; an echo goes ahead of all others.
 func (c *Conn) schedule(l *sendLane) {
 	if !l.queued && c.err == nil {
 		l.queued = true
-		c.ready = append(c.ready, l)
+		if l.stream.terminal && l.buf.end-l.sent <= echoSize {
+			c.ready = slices.Insert(c.ready, 0, l)
+		} else {
+			c.ready = append(c.ready, l)
+		}
 		c.wakeWriter()
 	}
 }

@@ -48,7 +48,12 @@ func (s *Server) exec(l *link.Link, st *link.Stream) {
 			}
 			if no != nil {
 				s.noteFailure(l, r, start, no)
-			} else if r.idle > 0 {
+				return p, started, no
+			}
+			if start.Terminal != nil {
+				st.SetTerminal()
+			}
+			if r.idle > 0 {
 				watch.Go(func() { r.endWhenIdle(ctx, func() uint64 { return moved(st) }) })
 			}
 			return p, started, no
