@@ -10,7 +10,7 @@ import (
 // front of the next one: in the path, in the kernel's buffers, and, where processors are few, as work that both sides
 // have before they get to it. So the windows of all other lanes are kept at what the path needs to stay busy.
 const (
-	pacedWindow = 128 << 10              // what they are at least, and at first
+	pacedWindow = 256 << 10              // what they are at least, and at first
 	pacedBatch  = 64 << 10               // what the writer puts together at most
 	echoSize    = 4 << 10                // what a terminal's lane sends ahead of its turn at most
 	pacedPing   = 500 * time.Millisecond // between two measurements of the round trip while data flows
