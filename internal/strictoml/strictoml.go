@@ -28,7 +28,7 @@ type Doc struct {
 
 	file     string
 	data     []byte
-	places   func() places // found when the first is asked for
+	places   func() places   // found when the first is asked for
 	failed   map[string]bool // paths with a problem
 	problems []Problem
 }
