@@ -36,8 +36,9 @@ func StartTime(pid int) (uint64, error) {
 	return uint64(created.HighDateTime)<<32 | uint64(created.LowDateTime), nil
 }
 
-// accountFiles are none here: the system knows.
-type accountFiles struct{}
+// Users finds the accounts of this machine. The zero value is ready; its
+// methods may be called from any goroutine.
+type Users struct{}
 
 // Current is who this process runs as.
 func (*Users) Current() (User, error) {

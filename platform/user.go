@@ -8,6 +8,3 @@ type User struct {
 	Home     string
 	Shell    string // never empty
 }
-
-// Users finds the accounts of this machine. The zero value is ready; its methods may be called from any goroutine.
-type Users struct{ files accountFiles }

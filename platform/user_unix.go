@@ -24,6 +24,10 @@ const (
 	defaultShell = "/bin/sh"
 )
 
+// Users finds the accounts of this machine. The zero value is ready; its
+// methods may be called from any goroutine.
+type Users struct{ files accountFiles }
+
 // Current is who this process runs as. An account that no data base
 // knows gets its number as name and "/" as home.
 func (d *Users) Current() (User, error) {

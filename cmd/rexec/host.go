@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,9 +23,9 @@ func hostCommand(std stdio) *cobra.Command {
 	host := &cobra.Command{
 		Use:   "host",
 		Short: "the hosts that this user knows",
-		Args:  words(0, 0, "rexec host add NAME | ls [SET...] | rm NAME | trust NAME"),
+		Args:  words(0, 0, "rexec host add NAME | ls [SET...] | rm NAME | trust SET"),
 		RunE: func(*cobra.Command, []string) error {
-			return errors.New("want: rexec host add NAME | ls [SET...] | rm NAME | trust NAME")
+			return errors.New("want: rexec host add NAME | ls [SET...] | rm NAME | trust SET")
 		},
 	}
 	open := inventoryFlag(host, std)
@@ -55,15 +56,15 @@ func hostCommand(std stdio) *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use:   "trust NAME",
-			Short: "pin the certificate that a host shows now, after it has proved that it holds the key",
-			Args:  words(1, 1, "rexec host trust NAME"),
+			Use:   "trust SET",
+			Short: "pin the certificate that each host of a set shows now, after it has proved that it holds the key",
+			Args:  words(1, 1, "rexec host trust SET"),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				inv, err := open()
 				if err != nil {
 					return err
 				}
-				return trustHost(cmd.Context(), inv, args[0], std)
+				return trustHosts(cmd.Context(), inv, args[0], std)
 			},
 		},
 	)
@@ -122,12 +123,31 @@ func readToken(name string, piped bool, std stdio) (string, error) {
 	return string(data), nil
 }
 
-// trustHost asks the daemon for its proof over whatever certificate it shows and pins that.
-func trustHost(ctx context.Context, inv *inventory.Inventory, name string, std stdio) error {
-	entry, err := inv.Find(name)
-	if err != nil {
-		return err
+// trustHosts does it one after the other, and goes on where one cannot be reached.
+func trustHosts(ctx context.Context, inv *inventory.Inventory, set string, std stdio) error {
+	entry, err := inv.Find(set) // a single one also by its address
+	if err == nil {
+		return trustHost(ctx, inv, entry, std)
 	}
+	entries, serr := inv.Expand(set)
+	if serr != nil || len(entries) == 0 {
+		return cmp.Or(serr, err)
+	}
+	failed := 0
+	for _, entry := range entries {
+		if err := trustHost(ctx, inv, entry, std); err != nil {
+			invoke.Fail(err, invoke.Options{Host: entry.Name, Stderr: std.err})
+			failed++
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d hosts have the pin that they had: say it again for them", failed, len(entries))
+	}
+	return nil
+}
+
+// trustHost asks the daemon for its proof over whatever certificate it shows and pins that.
+func trustHost(ctx context.Context, inv *inventory.Inventory, entry inventory.Host, std stdio) error {
 	tok, err := inv.Token(entry)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"rexec/internal/server"
 	"rexec/platform"
@@ -26,6 +27,11 @@ func advice(conf config, cfg server.Config) []string {
 	}
 	if own, err := new(platform.Users).Current(); err == nil && cfg.Shell == "" && own.ShellRefuses() {
 		all = append(all, fmt.Sprintf("the shell of user %q is %s, which runs nothing: set shell in rexecd.toml, or commands run only with --argv", own.Name, own.Shell))
+	}
+	if cfg.Shell != "" {
+		if fi, err := os.Stat(cfg.Shell); err != nil || fi.IsDir() {
+			all = append(all, fmt.Sprintf("shell is %q, which is not a program of this machine, so that no command line runs", cfg.Shell))
+		}
 	}
 	if most, ok := mostDescriptors(); ok {
 		if room := int(most-min(most, uint64(cfg.Budgets.Unproved+64))) / descriptorsOfACommand; room < cfg.Sessions {

@@ -114,7 +114,15 @@ func initialize(f initFlags, std stdio) error {
 	}
 	tok := hmacauth.Token{Kind: hmacauth.TokenHost, KeyID: key.ID, Secret: key.Secret, ServerID: f.name, Pin: pin, Address: address}
 	say(std.err, "rexecd: whoever has this token may run any command here; give it to: rexec host add %s", f.name)
-	_, err = fmt.Fprintln(std.out, tok.Encode())
+	return giveToken(std, tok.Encode())
+}
+
+// giveToken prints a token, alone, on stdout.
+func giveToken(std stdio, token string) error {
+	if openToOthers(std.out) {
+		say(std.err, "rexecd: others may read the file that the token goes to: close it (chmod 600), or say umask 077 before")
+	}
+	_, err := fmt.Fprintln(std.out, token)
 	return err
 }
 

@@ -277,7 +277,7 @@ func changeRing(state string, std stdio, id string, change func(*policy.Ring) (h
 		return err
 	}
 	if token != "" {
-		if _, err := fmt.Fprintln(std.out, token); err != nil {
+		if err := giveToken(std, token); err != nil {
 			return err
 		}
 	}

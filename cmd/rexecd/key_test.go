@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +35,33 @@ func TestAKeyThatCannotBeIsRefusedWithItsOption(t *testing.T) {
 	assert.Zero(t, rexecd(t, "key", "rm", "admin", "--state", dir).code)
 	s := rexecd(t, "check", "--state", dir)
 	assert.Equal(t, said{0, "", "rexecd: the ring has no key, so nobody can come in: make one with rexecd key add\nrexecd: the files are good: 0 keys\n"}, s)
+}
+
+func TestATokenInAFileThatOthersMayReadIsTold(t *testing.T) {
+	for mode, told := range map[os.FileMode]bool{0o644: true, 0o600: false} {
+		f, err := os.OpenFile(filepath.Join(t.TempDir(), "token"), os.O_CREATE|os.O_WRONLY, 0o600)
+		require.NoError(t, err)
+		require.NoError(t, f.Chmod(mode))
+		words, err := os.Create(filepath.Join(t.TempDir(), "words"))
+		require.NoError(t, err)
+		require.NoError(t, giveToken(stdio{out: f, err: words}, "rxt1_x"))
+		require.NoError(t, f.Close())
+		require.NoError(t, words.Close())
+		token, err := os.ReadFile(f.Name())
+		require.NoError(t, err)
+		assert.Equal(t, "rxt1_x\n", string(token))
+		said, err := os.ReadFile(words.Name())
+		require.NoError(t, err)
+		assert.Equal(t, told, strings.Contains(string(said), "chmod 600"), "%v: %s", mode, said)
+	}
+}
+
+func TestAShellThatIsNotThereIsToldByCheck(t *testing.T) {
+	dir := state(t)
+	write(t, dir, conf, "names =", "shell = \"/nonexistent\"\nnames =")
+	s := rexecd(t, "check", "--state", dir)
+	assert.Zero(t, s.code)
+	assert.Contains(t, s.err, `shell is "/nonexistent", which is not a program of this machine`)
 }
 
 func TestALostRingBeginsAnew(t *testing.T) {

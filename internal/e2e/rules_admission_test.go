@@ -72,6 +72,22 @@ func TestSem45_AnotherCertificateThanThePinnedOneIsRefused(t *testing.T) {
 	assert.Equal(t, outcome{}, p.run(p.rexec("box", "true"), ""))
 }
 
+func TestHostsOfASetAreTrustedOneByOne(t *testing.T) {
+	p := start(t)
+	f, err := os.OpenFile(filepath.Join(p.config, "rexec", "hosts.toml"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	for name, port := range map[string]int{"pc1": p.port, "pc2": freePort(t), "pc3": p.port} {
+		_, err = fmt.Fprintf(f, "\n[[host]]\nname = %q\naddress = \"127.0.0.1:%d\"\nkey = \"box\"\nserver_id = \"box\"\n", name, port)
+		require.NoError(t, err)
+	}
+	require.NoError(t, f.Close())
+	o := p.run(p.rexec("host", "trust", "pc[1-3]"), "")
+	assert.Equal(t, 255, o.code)
+	assert.Regexp(t, "^rexec: pc2: .*nobody listens there.*\nrexec: 1 of 3 hosts have the pin that they had: .*\n$", o.stderr)
+	assert.Regexp(t, "^pc1: the pin was [0-9a-f]{16} and is [0-9a-f]{16}\npc3: the pin was [0-9a-f]{16} and is [0-9a-f]{16}\n$", o.stdout)
+	ours(t, p.run(p.rexec("host", "trust", "pc[8-9]"), ""), 255, `^rexec: hosts pc\[8-9\] are not known`)
+}
+
 func TestSem45_AManInTheMiddleRunsNothing(t *testing.T) {
 	p := start(t)
 	key, err := server.NewHostKey("box")

@@ -87,13 +87,10 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 		no = &policy.Refusal{Rule: policy.RuleCommand, Text: fmt.Sprintf("this daemon has no subsystem %.64q, only %s", start.Subsystem, subsystemSFTP)}
 	}
 	if no != nil {
-		return nil, none, s.refuse(r, no)
+		return nil, none, s.refuse(l, r, no)
 	}
-	user, fail := s.user(grant)
+	user, fail := s.user(l, r, grant)
 	if fail != nil {
-		if fail.Kind == frame.Refused {
-			r.rule = string(policy.RuleUser)
-		}
 		return nil, none, fail
 	}
 	if shell := cmp.Or(grant.UserShell, s.settings().Shell); shell != "" {
@@ -159,7 +156,7 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 		no = s.ring.Load().Admit(r.Key, source(l.Remote), time.Now())
 	}
 	if no != nil {
-		return nil, none, s.refuse(r, no)
+		return nil, none, s.refuse(l, r, no)
 	}
 	if lost := start.OnLost; lost != frame.OnLostNone && !(lost == frame.OnLostDefault && grant.OnLost == policy.OnLostNone) {
 		if r.entry, err = s.spool.begin(spec.ID, s.cfg.Trees.Folder(spec.ID)); err != nil {
@@ -193,10 +190,19 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	return process{p}, started, nil
 }
 
-func (s *Server) refuse(r *record, no *policy.Refusal) *session.Failure {
-	r.rule = string(no.Rule)
-	s.log.WithFields(logrus.Fields{"key": r.Key, "rule": r.rule}).Warn("command refused")
+func (s *Server) refuse(l *link.Link, r *record, no *policy.Refusal) *session.Failure {
+	s.logRefused(l, r, string(no.Rule), nil)
 	return &session.Failure{Kind: frame.Refused, Reason: no.Text}
+}
+
+// logRefused notes the rule too. err is what the client is not told; nil: nothing.
+func (s *Server) logRefused(l *link.Link, r *record, rule string, err error) {
+	r.rule = rule
+	log := s.log.WithFields(logrus.Fields{"remote": l.Remote.String(), "key": r.Key, "session": r.name(), "rule": rule})
+	if err != nil {
+		log = log.WithError(err)
+	}
+	log.Warn("command refused")
 }
 
 // authorize asks the ring as it is now.
@@ -242,7 +248,7 @@ func (s *Server) sftpServer(grant policy.Grant, user platform.User, dir *string)
 }
 
 // user finds whom to run as. One that does not exist and one that is not allowed read the same.
-func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
+func (s *Server) user(l *link.Link, r *record, grant policy.Grant) (platform.User, *session.Failure) {
 	own, err := s.users.Current()
 	if err != nil {
 		return own, unable(fmt.Sprintf("it does not know its own user: %v", err))
@@ -261,7 +267,7 @@ func (s *Server) user(grant policy.Grant) (platform.User, *session.Failure) {
 		err = s.users.MayLogin(u)
 	}
 	if err != nil {
-		s.log.WithError(err).WithField("key", grant.KeyID).Warn("command refused")
+		s.logRefused(l, r, string(policy.RuleUser), err)
 		return u, &session.Failure{Kind: frame.Refused, Reason: policy.RefuseUser(grant.User).Text}
 	}
 	return u, nil
