@@ -94,6 +94,29 @@ func TestSem07_ACommandKilledBetweenItsRecordAndItsStartIsFoundByItsEnvironment(
 	p.nothingLeft()
 }
 
+// TestSem07_ACommandThatLeftItsFolderAndItsNameIsFoundByItsLeader: su and login do both, with pam_systemd.
+func TestSem07_ACommandThatLeftItsFolderAndItsNameIsFoundByItsLeader(t *testing.T) {
+	p := start(t)
+	leave := ""
+	if hasCgroups() {
+		trees := platform.NewTrees(platform.TreesOptions{})
+		away := filepath.Join(filepath.Dir(trees.Folder("x")), "away-"+filepath.Base(t.TempDir())+fmt.Sprint(os.Getpid()))
+		require.NoError(t, trees.Close())
+		require.NoError(t, os.Mkdir(away, 0o755))
+		t.Cleanup(func() { eventually(t, time.Second, func() bool { return os.Remove(away) == nil }, "%s is empty", away) })
+		leave = "echo $$ > " + away + "/cgroup.procs; "
+	}
+	file := filepath.Join(t.TempDir(), "pid")
+	j := p.begin(p.rexec("box", leave+fmt.Sprintf(`exec env -i sh -c 'echo $$ > %s; exec sleep 300'`, file)))
+	pid := pidIn(t, file)
+	defer reap(t, pid)
+	p.kill()
+	assert.Equal(t, 255, j.wait(time.Second).code)
+	p.serve()
+	eventually(t, time.Second, func() bool { return !alive(pid) }, "%d is gone", pid)
+	p.nothingLeft()
+}
+
 func TestSem07_WhatPolicyKeepsOutlivesTheDaemon(t *testing.T) {
 	p := startLimited(t, `on_lost = "none"`)
 	file := filepath.Join(t.TempDir(), "pid")

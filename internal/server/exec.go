@@ -170,10 +170,9 @@ func (s *Server) startCommand(l *link.Link, r *record, start frame.Start) (sessi
 	if err != nil {
 		return nil, none, startFailure(err)
 	}
-	if p.Cgroup() == "" { // else the record has the folder that holds whatever the command is
-		if err := r.entry.started(p.Pid()); err != nil {
-			s.log.WithError(err).WithField("pid", p.Pid()).Warn("cannot record a command; a killed daemon would find it by its environment")
-		}
+	// Also with a folder: what root moves out of it is found by the leader's session.
+	if err := r.entry.started(p.Pid()); err != nil {
+		s.log.WithError(err).WithField("pid", p.Pid()).Warn("cannot record a command; a killed daemon would find it by its environment")
 	}
 	if grant.MaxDuration > 0 {
 		r.endAfter(grant.MaxDuration, fmt.Sprintf("key %q allows a session %v", r.Key, grant.MaxDuration))
