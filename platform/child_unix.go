@@ -4,6 +4,7 @@ package platform
 
 import (
 	"errors"
+	"math"
 	"os/exec"
 	"sync/atomic"
 	"time"
@@ -41,10 +42,14 @@ func (c child) peak(own *atomic.Uint64) uint64 {
 		return 0
 	}
 	most := peakOf(s)
-	if most > own.Load() {
-		own.Store(ownPeak())
+	if most <= own.Load() {
+		return 0
 	}
-	if most > own.Load() {
+	now := ownPeak()
+	if now < math.MaxUint64 { // what cannot be seen now may be later
+		own.Store(now)
+	}
+	if most > now {
 		return most
 	}
 	return 0

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/user"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,6 +19,7 @@ type exhaustedAnswer struct {
 	Start, Lookup, Current string
 	Exhausted              bool
 	Unknown                bool // some account was called unknown
+	Peak                   uint64
 }
 
 // exhaustedMark has the test binary be such a process.
@@ -27,6 +29,8 @@ func TestWithoutDescriptorsNothingStartsAndNobodyIsUnknown(t *testing.T) {
 	if os.Getenv(exhaustedMark) != "" {
 		var a exhaustedAnswer
 		trees := NewTrees(TreesOptions{Group: true})
+		before := child{exec.Command("/bin/true")}
+		_ = before.cmd.Run()
 		var all []*os.File
 		for {
 			f, err := os.Open(os.DevNull)
@@ -43,6 +47,9 @@ func TestWithoutDescriptorsNothingStartsAndNobodyIsUnknown(t *testing.T) {
 		a.Unknown, a.Lookup = errors.As(err, &unknown), err.Error()
 		_, err = new(Users).Current()
 		a.Unknown, a.Current = a.Unknown || errors.As(err, &unknown), err.Error()
+		var own atomic.Uint64
+		_ = before.peak(&own)
+		a.Peak = own.Load()
 		for _, f := range all {
 			_ = f.Close()
 		}
@@ -58,6 +65,7 @@ func TestWithoutDescriptorsNothingStartsAndNobodyIsUnknown(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(said.String()), &a), said.String())
 	assert.True(t, a.Exhausted)
 	assert.False(t, a.Unknown)
+	assert.Zero(t, a.Peak, "what could not be read is no measure for the commands to come")
 	for _, text := range []string{a.Start, a.Lookup, a.Current} {
 		assert.Contains(t, text, "too many open files")
 	}
