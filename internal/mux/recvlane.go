@@ -23,6 +23,7 @@ type recvLane struct {
 	dropped  bool          // this side ended the stream before everything was read
 	dirty    bool          // in Conn.credits
 	granted  time.Duration // when limit last moved, since Conn.epoch
+	told     uint64        // of what was consumed, what the last CREDIT said
 
 	wake    chan struct{} // one token: bytes, or an end; taken by the lane's reader
 	eofSeen chan struct{} // closed by the reader of the connection at EOF
@@ -44,8 +45,15 @@ func (l *recvLane) consume(n int) bool {
 		window = min(window, l.pace.window)
 		step = min(window, pacedWindow) / 2
 	}
-	if n == 0 || l.eof || l.stopped || l.stream.ours == ended || l.buf.start+window < l.limit+step {
+	if n == 0 || l.eof || l.stopped || l.stream.ours == ended {
 		return false
+	}
+	if l.buf.start+window < l.limit+step { // a larger window was granted before: the peer may want to forget all the same
+		if l.buf.start-l.told < l.window/2 {
+			return false
+		}
+		l.told = l.buf.start
+		return true
 	}
 	c := l.stream.conn
 	now := c.now()
@@ -63,7 +71,7 @@ func (l *recvLane) consume(n int) bool {
 			l.window = frame.MaxCredit
 		}
 	}
-	l.granted = now
+	l.granted, l.told = now, l.buf.start
 	if !paced {
 		window = l.window
 	}

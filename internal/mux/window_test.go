@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"context"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,9 @@ func download(t *testing.T, size int, client, daemon Config, fixed bool) (took t
 	a, b := duplexes()
 	client.RTT, daemon.RTT = 100*time.Millisecond, 100*time.Millisecond
 	c, d = bothOver(newPath(a, 50*time.Millisecond, 0), newPath(b, 50*time.Millisecond, 0), client, daemon)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	t.Cleanup(func() { c.Abort(nil); d.Abort(nil) }) // if it stalls
 	cs, err := c.Open(frame.KindExec, [2]uint64{256 << 10, 0}, fixed)
 	require.NoError(t, err)
 	ds, err := d.Accept(t.Context())
@@ -29,7 +33,7 @@ func download(t *testing.T, size int, client, daemon Config, fixed bool) (took t
 	}()
 	n := 0
 	for {
-		p, err := cs.Next(t.Context(), 2)
+		p, err := cs.Next(ctx, 2)
 		if err != nil {
 			require.ErrorIs(t, err, io.EOF)
 			break
@@ -128,6 +132,44 @@ func TestAGenerousPeerCannotMakeUsBufferBeyondTheBudget(t *testing.T) {
 		<-ours.done
 		assert.Zero(t, shared.Used())
 		_ = b.Close()
+	})
+}
+
+// TestARingThatCannotFollowTheWindowStopsNothing: the receiver's memory goes further than the sender's.
+func TestARingThatCannotFollowTheWindowStopsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const size = 8 << 20
+		took, window, c, d, cs := download(t, size, Config{}, Config{Memory: NewBudget(0)}, false)
+		assert.GreaterOrEqual(t, window, uint64(1<<20))
+		assert.Less(t, took, 5*time.Second)
+		require.NoError(t, cs.Close())
+		closeBoth(t, c, d)
+	})
+}
+
+// TestAPeerIsToldOfHalfAWindowAlsoWhenTheNextIsSmaller: one that holds no more than half of what it was granted has to
+// forget before it can go on.
+func TestAPeerIsToldOfHalfAWindowAlsoWhenTheNextIsSmaller(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c, d := both(Config{}, Config{})
+		cs, ds := openBoth(t, c, d, 4<<20)
+		term, err := c.Open(frame.KindExec, [2]uint64{64 << 10, 0}, true)
+		require.NoError(t, err)
+		_, err = ds.Write(2, make([]byte, 2<<20))
+		require.NoError(t, err)
+		for n := 2 << 20; n > 0; {
+			p, err := cs.Next(t.Context(), 2)
+			require.NoError(t, err)
+			n -= len(p)
+			cs.Advance(2, len(p))
+		}
+		synctest.Wait()
+		d.mu.Lock()
+		assert.EqualValues(t, 2<<20, ds.send[2].consumed)
+		assert.EqualValues(t, 4<<20, ds.send[2].limit, "it never goes back")
+		d.mu.Unlock()
+		_ = term.Close()
+		closeBoth(t, c, d)
 	})
 }
 

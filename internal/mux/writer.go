@@ -143,6 +143,7 @@ func (c *Conn) appendData(b *batchBuffer, buf []byte, l *sendLane, most uint64) 
 			buf = append(buf, p...)
 			l.sent += uint64(len(p))
 		}
+		l.forget()
 		if !(l.closed && l.sent == l.buf.end) {
 			return buf
 		}
