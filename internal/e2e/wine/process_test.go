@@ -144,7 +144,8 @@ func TestAThousandCommandsLeaveNoHandle(t *testing.T) {
 		out, err := c.Command(ctx, `C:\rx\end.exe`).Output()
 		var exit *client.ExitError
 		if assert.ErrorAs(t, err, &exit) {
-			assert.Equal(t, int64(3), exit.Result.Verdict.Code)
+			v := exit.Result.Verdict
+			assert.Equal(t, int64(3), v.Code, "%v: %s", v.Kind, v.Reason)
 		}
 		assert.Empty(t, out)
 	}
