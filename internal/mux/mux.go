@@ -114,7 +114,7 @@ type Conn struct {
 	pingWait  []chan time.Duration
 	pinged    time.Duration // when the last PING went out; 0: none did
 	lastRTT   atomic.Int64  // nanoseconds
-	leastRTT  atomic.Int64  // nanoseconds; 0: not known
+	trip      roundTrip
 	awaySet   time.Time
 	awayUntil time.Time
 	clock     time.Time // silence and a stalled Write count from here at the earliest

@@ -16,7 +16,7 @@ const (
 	pacedPing   = 500 * time.Millisecond // between two measurements of the round trip while data flows
 )
 
-// pace is the window of one lane beside a terminal: twice what the path delivered in the least round trip ever seen,
+// pace is the window of one lane beside a terminal: twice what the path delivered in the least round trip of late,
 // because data that waits somewhere makes round trips longer and is no reason to send more.
 type pace struct {
 	window uint64
@@ -32,6 +32,11 @@ func (p *pace) measure(consumed uint64, now, rtt time.Duration) {
 	}
 	p.window = min(max(uint64(2*float64(bytes)*float64(rtt)/float64(took)), pacedWindow), frame.MaxCredit)
 	p.from, p.since = consumed, now
+}
+
+// hold begins anew with the least window.
+func (p *pace) hold(consumed uint64, now time.Duration) {
+	*p = pace{window: pacedWindow, from: consumed, since: now}
 }
 
 // SetTerminal says that somebody sits in front of the stream, which the side that opened it said with Open.
@@ -58,9 +63,7 @@ func (l *recvLane) paced() bool {
 // sawRTT takes a round trip for the path's.
 func (c *Conn) sawRTT(rtt time.Duration) {
 	c.lastRTT.Store(int64(rtt))
-	if least := c.leastRTT.Load(); rtt > 0 && (least == 0 || int64(rtt) < least) {
-		c.leastRTT.Store(int64(rtt))
-	}
+	c.trip.saw(rtt, c.now())
 }
 
 // measureRTT asks for a round trip unless that was done lately.

@@ -61,7 +61,11 @@ func (l *recvLane) consume(n int) bool {
 	grow := now-l.granted < 2*c.rtt()
 	if paced {
 		c.measureRTT(now)
-		l.pace.measure(l.buf.start, now, time.Duration(c.leastRTT.Load()))
+		if c.trip.tried(now) {
+			l.pace.hold(l.buf.start, now)
+		} else {
+			l.pace.measure(l.buf.start, now, c.trip.least)
+		}
 		grow = l.pace.window > l.window
 	}
 	if grow && !l.fixed && l.window < frame.MaxCredit && c.memory.take(int64(l.window)) {
