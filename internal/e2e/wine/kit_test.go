@@ -141,8 +141,24 @@ type outcome struct {
 	code           int
 }
 
-// run runs cmd with stdin to its end.
+// stillborn is what wine itself answers once in some thousand starts on a busy machine, when the process that it made for
+// CreateProcess died before its first instruction (STATUS_INTERNAL_ERROR). The daemon says that nothing ran, so that what
+// could not be started may be started again.
+const stillborn = "Internal error."
+
+// run runs cmd with stdin to its end, again if wine could not start what it asked for.
 func (b *box) run(cmd *exec.Cmd, stdin string) outcome {
+	b.t.Helper()
+	again := &exec.Cmd{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir, WaitDelay: cmd.WaitDelay}
+	o := b.runOnce(cmd, stdin)
+	if o.code == 126 && strings.Contains(o.stderr, stillborn) {
+		b.t.Logf("wine: %s", o.stderr)
+		return b.runOnce(again, stdin)
+	}
+	return o
+}
+
+func (b *box) runOnce(cmd *exec.Cmd, stdin string) outcome {
 	b.t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Stdin = &out, &errs, strings.NewReader(stdin)
