@@ -37,7 +37,7 @@ func main() {
 		os.Exit(code)
 	}
 	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(200) // what one command leaves behind is many times what a connection holds
+		debug.SetGCPercent(300) // what one command leaves behind is many times what a connection holds
 	}
 	std := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
 	if code, done := asService(os.Args[1:], std); done {
