@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"rexec/internal/e2e/sources"
 )
 
 // bin is the folder of the two programs, built once for all tests.
@@ -50,6 +52,9 @@ func withPrograms(m *testing.M) int {
 	return m.Run()
 }
 
+// look is done by the first test: what is looked at before m.Run, go test does not know.
+var look = sync.OnceValue(func() error { return sources.Look(filepath.Join("..", "..")) })
+
 // program is a client's and a daemon's set-up in folders of their own, with the daemon running.
 type program struct {
 	t      *testing.T
@@ -65,6 +70,7 @@ type program struct {
 // all users is sh, so that nobody's dot files are read.
 func start(t *testing.T, config ...string) *program {
 	t.Helper()
+	require.NoError(t, look())
 	// A socket's path is short (unix(7)), t.TempDir's is not.
 	short, err := os.MkdirTemp("", "rx")
 	require.NoError(t, err)

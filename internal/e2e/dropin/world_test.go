@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rexec/internal/e2e/sources"
 )
 
 // everything says that nothing may be left out.
@@ -107,6 +109,9 @@ func (w *world) end() error {
 
 // build makes the two programs. rexec is rexec-ssh and ssh too.
 func (w *world) build() error {
+	if err := sources.Look(filepath.Join("..", "..", "..")); err != nil {
+		return err
+	}
 	build := exec.Command("go", "build", "-o", w.dir+"/bin/", "rexec/cmd/rexec", "rexec/cmd/rexecd")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"rexec/internal/e2e/sources"
 )
 
 // everything: no suite may be left out.
@@ -77,6 +79,9 @@ func need(t *testing.T) *world {
 
 // build makes the prefix and the programs, side by side.
 func (w *world) build() error {
+	if err := sources.Look(filepath.Join("..", "..", "..")); err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := errors.Join(os.Mkdir(w.native, 0o700), os.Mkdir(filepath.Join(w.dir, "home"), 0o700), os.Mkdir(filepath.Join(w.dir, "exe"), 0o700)); err != nil {
 		return err
