@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"rexec/internal/e2e/ports"
 	"rexec/internal/e2e/sources"
 )
 
@@ -174,10 +175,9 @@ func (p *program) run(cmd *exec.Cmd, stdin string) outcome {
 // freePort is one that was free a moment ago.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // syncBuffer is a bytes.Buffer that a process writes while a test reads.

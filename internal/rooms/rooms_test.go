@@ -65,6 +65,7 @@ var table = []room{
 	{"internal/e2e", "", "tests only"},
 	{"internal/e2e/dropin", "", "tests only"},
 	{"internal/e2e/wine", "", "tests only"},
+	{"internal/e2e/ports", "", "gives ports: it does not know who listens there"},
 	{"internal/e2e/sources", "", "looks at the files of the module: it does not know what is built from them"},
 	{"internal/faulty", "", "a network that fails; for tests"},
 	{"packaging/gen", "", "writes man pages from words and from what the programs print; it imports neither"},

@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"rexec/internal/e2e/ports"
 )
 
 // inner is OpenSSH's client to the test's sshd, at an address or through a program.
@@ -42,7 +44,7 @@ func TestOpenSSHGoesThroughDashW(t *testing.T) {
 
 func TestDashWSaysWhatCannotBeReached(t *testing.T) {
 	w := need(t)
-	port, err := freePort()
+	port, err := ports.Free()
 	require.NoError(t, err)
 	both(t, w, func(t *testing.T, v way, here, _ string) int {
 		r := w.try(t, func(ctx context.Context) *exec.Cmd {
@@ -88,9 +90,9 @@ func TestDashFReturnsWhenTheForwardingIsThere(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(seeded(8, 1<<20)) }))
 	defer web.Close()
 	both(t, w, func(t *testing.T, v way, here, _ string) int {
-		local, err := freePort()
+		local, err := ports.Free()
 		require.NoError(t, err)
-		socks, err := freePort()
+		socks, err := ports.Free()
 		require.NoError(t, err)
 		forward := fmt.Sprintf("%d:%s", local, strings.TrimPrefix(web.URL, "http://"))
 		out, err := os.Create(here + "/out") // what is left in the background keeps it open
@@ -162,7 +164,7 @@ func TestAConnectionOutlivesTheCommandThatItCameWith(t *testing.T) {
 	defer web.Close()
 	released := 0
 	both(t, w, func(t *testing.T, v way, here, there string) string {
-		local, err := freePort()
+		local, err := ports.Free()
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"rexec/internal/e2e/ports"
 	"rexec/internal/e2e/sources"
 )
 
@@ -122,7 +123,7 @@ func (w *world) build() error {
 
 func (w *world) startDaemon() error {
 	var err error
-	if w.port, err = freePort(); err != nil {
+	if w.port, err = ports.Free(); err != nil {
 		return err
 	}
 	listen := func(ip string) string { return fmt.Sprintf("%s:%d", ip, w.port) }
@@ -198,7 +199,7 @@ func (w *world) startSSHD() error {
 	if err != nil {
 		return err
 	}
-	if w.sshPort, err = freePort(); err != nil {
+	if w.sshPort, err = ports.Free(); err != nil {
 		return err
 	}
 	at := w.dir + "/openssh/"
@@ -252,16 +253,6 @@ func look(program string) (string, error) {
 		return path, nil
 	}
 	return exec.LookPath("/usr/sbin/" + program)
-}
-
-// freePort is one that was free a moment ago.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // buffer is a bytes.Buffer that a process writes while a test reads.

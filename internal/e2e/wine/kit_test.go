@@ -21,6 +21,7 @@ import (
 
 	"rexec/client"
 	"rexec/hmacauth"
+	"rexec/internal/e2e/ports"
 )
 
 // slack is how often longer than promised something may take here: wine is slow, and the machine may be busy.
@@ -248,10 +249,9 @@ func (b *box) lives(mark string, n int) {
 // freePort is one that was free a moment ago.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // syncBuffer is a bytes.Buffer that a process writes while a test reads.

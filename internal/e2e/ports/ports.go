@@ -1,0 +1,35 @@
+// Package ports gives the suites ports to start daemons on. It leaves it to them to listen there.
+package ports
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+)
+
+// Below what Linux takes for the near ends of connections (ip(7), ip_local_port_range): a port that was free there a
+// moment ago may be anybody's by the time that a daemon has started.
+const (
+	first = 10000
+	count = 22000
+)
+
+var errNone = errors.New("no port is free")
+
+// taken is how many ports this process tried so far: none is given twice.
+var taken atomic.Uint32
+
+// Free gives a port at which nobody listens on 127.0.0.1. Processes begin at different ones.
+func Free() (int, error) {
+	for range count {
+		port := first + int((uint32(os.Getpid())*97+taken.Add(1))%count)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		return port, l.Close()
+	}
+	return 0, errNone
+}
