@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,9 +128,9 @@ func trustHosts(ctx context.Context, inv *inventory.Inventory, set string, std s
 	if err == nil {
 		return trustHost(ctx, inv, entry, std)
 	}
-	entries, serr := inv.Expand(set)
-	if serr != nil || len(entries) == 0 {
-		return cmp.Or(serr, err)
+	entries, err := inv.Expand(set)
+	if err != nil {
+		return err
 	}
 	failed := 0
 	for _, entry := range entries {

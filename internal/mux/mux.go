@@ -182,9 +182,6 @@ func (c *Conn) SetTimes(ping time.Duration, count int) {
 // SetLimits takes M4's max_frame.
 func (c *Conn) SetLimits(maxFrame uint32) { c.cfg.MaxFrame = maxFrame }
 
-// SetRTT gives a first idea of the round trip, for a connection made before it was measured.
-func (c *Conn) SetRTT(rtt time.Duration) { c.sawRTT(rtt) }
-
 // TakeQueued takes the messages queued so far, whole frames in order, if they are at most limit bytes; otherwise, or
 // when there are none, it gives nil and leaves them for Run.
 func (c *Conn) TakeQueued(limit int) []byte {

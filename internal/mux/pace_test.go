@@ -18,21 +18,29 @@ func outstanding(c *side, s *Stream) uint64 {
 	return s.recv[2].limit - s.recv[2].buf.start
 }
 
+// openBeside opens a stream, cs at the client and ds at the daemon, behind another that may be a terminal, over a path that
+// takes rtt there and back while both sides think that it takes seen. rate is the daemon's, in bytes a second; 0: no limit.
+func openBeside(t *testing.T, seen, rtt time.Duration, rate int, terminal bool) (c, d *side, cs, ds *Stream) {
+	t.Helper()
+	a, b := duplexes()
+	c, d = bothOver(newPath(a, rtt/2, 0), newPath(b, rtt/2, rate), Config{RTT: seen}, Config{RTT: seen})
+	_, err := c.Open(frame.KindExec, [2]uint64{64 << 10, 0}, terminal)
+	require.NoError(t, err)
+	cs, err = c.Open(frame.KindExec, [2]uint64{256 << 10, 0}, false)
+	require.NoError(t, err)
+	_, err = d.Accept(t.Context())
+	require.NoError(t, err)
+	ds, err = d.Accept(t.Context())
+	require.NoError(t, err)
+	return c, d, cs, ds
+}
+
 // beside carries size bytes on lane 2 over a path of 100 ms there and back, with a terminal open on the same connection, and
 // gives how long that took, the most that was on its way after the first two seconds, and the longest round trip of a PING
 // meanwhile.
 func beside(t *testing.T, size, rate int, terminal bool) (took time.Duration, most uint64, slowest time.Duration) {
-	a, b := duplexes()
 	const rtt = 100 * time.Millisecond
-	c, d := bothOver(newPath(a, rtt/2, 0), newPath(b, rtt/2, rate), Config{RTT: rtt}, Config{RTT: rtt})
-	_, err := c.Open(frame.KindExec, [2]uint64{64 << 10, 0}, terminal)
-	require.NoError(t, err)
-	cs, err := c.Open(frame.KindExec, [2]uint64{256 << 10, 0}, false)
-	require.NoError(t, err)
-	_, err = d.Accept(t.Context())
-	require.NoError(t, err)
-	ds, err := d.Accept(t.Context())
-	require.NoError(t, err)
+	c, d, cs, ds := openBeside(t, rtt, rtt, rate, terminal)
 	began := time.Now()
 	go func() {
 		_, _ = ds.Write(2, make([]byte, size))

@@ -6,8 +6,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"rexec/frame"
 )
 
 func TestTheLeastRoundTripIsFoundAnewWhenItIsOld(t *testing.T) {
@@ -35,17 +33,8 @@ func TestTheLeastRoundTripIsFoundAnewWhenItIsOld(t *testing.T) {
 // TestAPathThatBecameLongerIsUsedAgain: the round trip that was measured first is never seen again.
 func TestAPathThatBecameLongerIsUsedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		a, b := duplexes()
-		const seen, rtt, rate = 20 * time.Millisecond, 60 * time.Millisecond, 50 << 20
-		c, d := bothOver(newPath(a, rtt/2, 0), newPath(b, rtt/2, rate), Config{RTT: seen}, Config{RTT: seen})
-		_, err := c.Open(frame.KindExec, [2]uint64{64 << 10, 0}, true)
-		require.NoError(t, err)
-		cs, err := c.Open(frame.KindExec, [2]uint64{256 << 10, 0}, false)
-		require.NoError(t, err)
-		_, err = d.Accept(t.Context())
-		require.NoError(t, err)
-		ds, err := d.Accept(t.Context())
-		require.NoError(t, err)
+		const rate = 50 << 20
+		c, d, cs, ds := openBeside(t, 20*time.Millisecond, 60*time.Millisecond, rate, true)
 		go func() { _, _ = ds.Write(2, make([]byte, 1<<30)) }()
 		began := time.Now()
 		var early, late int

@@ -234,7 +234,7 @@ func TestAPeersLastWordsArriveThoughOurWriteFails(t *testing.T) {
 
 func TestTakeQueuedGivesAFirstFlightOrLeavesItForRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		c := New(Config{Role: Client})
+		c := New(Config{Role: Client, RTT: time.Millisecond})
 		assert.Nil(t, c.TakeQueued(1<<20))
 		s, err := c.Open(frame.KindExec, [2]uint64{65536, 65536}, true)
 		require.NoError(t, err)
@@ -245,7 +245,6 @@ func TestTakeQueuedGivesAFirstFlightOrLeavesItForRun(t *testing.T) {
 		assert.Nil(t, c.TakeQueued(1<<20))
 		c.SetTimes(time.Second, 1)
 		c.SetLimits(1024)
-		c.SetRTT(time.Millisecond)
 		a, b := duplexes()
 		ours, peer := run(c, a), newRaw(b)
 		peer.say(fr(frame.TypeAccept, 0, 1, u64(5000, 0)...))

@@ -2,7 +2,7 @@
 // and wires link, session, policy and platform together.
 //
 // It leaves wire bytes to link and session, permission to policy, processes to platform, and configuration to
-// cmd/rexecd. Every request of every kind goes through one place, authorize.go.
+// cmd/rexecd. Every command goes through one place, startCommand in exec.go.
 package server
 
 import (
