@@ -116,7 +116,18 @@ func (s *console) ends(promise time.Duration) outcome {
 		s.t.Fatalf("%v still runs after %d times %v: %q", s.cmd.Args[1:], slack, promise, s.screen)
 	}
 	assert.Equal(s.t, s.before, s.stty("-g"), "the terminal is as it was")
+	s.settles()
 	return ended(s.cmd, s.screen.String(), "")
+}
+
+// settles waits until all that was written to the terminal is on the screen: it gets there after the write, and at times after
+// the writer's end.
+func (s *console) settles() {
+	s.t.Helper()
+	const mark = "\x1e\x1f\x1e" // in order with what was written before, and nobody else's
+	_, err := io.WriteString(s.tty, mark)
+	require.NoError(s.t, err)
+	eventually(s.t, 2*time.Second, func() bool { return s.screen.cut(mark) }, "what was written last: %q", s.screen)
 }
 
 // through is the port of a proxy in front of the daemon, which says what happens on the way.

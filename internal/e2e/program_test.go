@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -196,4 +197,15 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// cut takes text out, if it is there.
+func (b *syncBuffer) cut(text string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, after, found := bytes.Cut(b.b.Bytes(), []byte(text))
+	if found {
+		b.b = *bytes.NewBuffer(slices.Concat(before, after))
+	}
+	return found
 }
