@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 )
 
@@ -21,14 +22,31 @@ var errNone = errors.New("no port is free")
 // taken is how many ports this process tried so far: none is given twice.
 var taken atomic.Uint32
 
-// Free gives a port at which nobody listens on 127.0.0.1. Processes begin at different ones.
+// held keeps the other processes of the suites off the ports that this one was given, also while no daemon listens there,
+// yet or any more: each has UDP's port of the same number for as long as the process lives. TCP knows nothing of it.
+var held struct {
+	sync.Mutex
+	sockets []net.PacketConn
+}
+
+// Free gives a port at which nobody listens on 127.0.0.1, and which no other process gives before this one has ended.
+// Processes begin at different ones.
 func Free() (int, error) {
 	for range count {
 		port := first + int((uint32(os.Getpid())*97+taken.Add(1))%count)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
 		}
+		hold, err := net.ListenPacket("udp", address)
+		if err != nil {
+			_ = l.Close()
+			continue
+		}
+		held.Lock()
+		held.sockets = append(held.sockets, hold)
+		held.Unlock()
 		return port, l.Close()
 	}
 	return 0, errNone

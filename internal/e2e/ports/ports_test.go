@@ -28,3 +28,15 @@ func TestNoPortIsGivenTwiceAndNoneThatIsInUse(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, port+1, next)
 }
+
+// What one process was given, no other is, whether or not somebody listens there.
+func TestAPortIsHeldAgainstOtherProcesses(t *testing.T) {
+	port, err := Free()
+	require.NoError(t, err)
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	_, err = net.ListenPacket("udp", address)
+	require.Error(t, err, "what another process would find")
+	l, err := net.Listen("tcp", address)
+	require.NoError(t, err, "and the port is free for its daemon")
+	require.NoError(t, l.Close())
+}
