@@ -30,6 +30,7 @@ func (p *program) row(count int) {
 	listen := fmt.Sprintf("\"127.0.0.1:%d\"", p.port)
 	all := listen
 	for n := range count {
+		p.also = append(p.also, addressOf(n+1))
 		all += fmt.Sprintf(", \"%s:%d\"", addressOf(n+1), p.port)
 	}
 	file := filepath.Join(p.state, "rexecd.toml")
@@ -38,9 +39,6 @@ func (p *program) row(count int) {
 	require.Contains(p.t, string(text), listen)
 	require.NoError(p.t, os.WriteFile(file, []byte(strings.Replace(string(text), listen, all, 1)), 0o600))
 	p.serve()
-	for n := range count {
-		p.listens(addressOf(n + 1))
-	}
 }
 
 // addressOf is the address of a host of the row.

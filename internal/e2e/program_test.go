@@ -64,8 +64,21 @@ type program struct {
 	config string // of the client
 	port   int
 	env    []string // more of the daemon's environment, from the next serve on
+	also   []string // further addresses at which it listens, from the next serve on
 	daemon *exec.Cmd
-	log    *syncBuffer
+	log    fmt.Stringer
+}
+
+// logFile is a daemon's log in a file, so that what the daemon wrote before it answered somebody can be read as soon as the
+// answer is there. A pipe would have a reader of its own, who comes when it comes.
+type logFile string
+
+func (f logFile) String() string {
+	text, err := os.ReadFile(string(f))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // start sets both up as the README says and starts the daemon; config are further lines of rexecd.toml. The shell of
@@ -93,15 +106,20 @@ func start(t *testing.T, config ...string) *program {
 	return p
 }
 
-// serve starts the daemon and waits until it listens.
+// serve starts the daemon and waits until it listens, at all of its addresses.
 func (p *program) serve() {
 	p.t.Helper()
-	p.log = &syncBuffer{}
+	out, err := os.Create(filepath.Join(p.t.TempDir(), "log"))
+	require.NoError(p.t, err)
+	defer out.Close()
+	p.log = logFile(out.Name())
 	p.daemon = p.command("rexecd", "serve", "--state", p.state)
 	p.daemon.Env = append(p.daemon.Env, p.env...)
-	p.daemon.Stderr = p.log
+	p.daemon.Stderr = out
 	require.NoError(p.t, p.daemon.Start())
-	p.listens("127.0.0.1")
+	for _, address := range append([]string{"127.0.0.1"}, p.also...) {
+		p.listens(address)
+	}
 }
 
 // listens waits until the daemon does so at an address. It begins with one after the other.

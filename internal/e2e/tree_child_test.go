@@ -166,9 +166,10 @@ func TestSem28_AsPid1ItReaps(t *testing.T) {
 	if root == "-r" {
 		args = append(args, root)
 	}
-	p.log = &syncBuffer{}
+	log := &syncBuffer{}
+	p.log = log
 	daemon := exec.Command("unshare", append(args, filepath.Join(bin, "rexecd"), "serve", "--state", p.state)...)
-	daemon.Stderr = p.log
+	daemon.Stderr = log
 	daemon.Env = p.command("rexecd").Env
 	require.NoError(t, daemon.Start(), "unshare(1), of util-linux, and the right to make a namespace")
 	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
