@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,13 +17,13 @@ func TestSem07_ASecondDaemonWithTheSameFilesEndsNothingOfTheFirst(t *testing.T) 
 	require.NoError(t, err)
 	require.NoError(t, running.Start())
 	ready := make([]byte, 6)
-	_, err = out.Read(ready)
+	_, err = io.ReadFull(out, ready)
 	require.NoError(t, err)
 	second := p.run(p.command("rexecd", "serve", "--state", p.state), "")
 	assert.Equal(t, 1, second.code)
 	assert.Contains(t, second.stderr, "a daemon is running already")
 	rest := make([]byte, 6)
-	_, _ = out.Read(rest)
+	_, _ = io.ReadFull(out, rest)
 	assert.Equal(t, "whole\n", string(rest))
 	assert.NoError(t, running.Wait())
 }

@@ -165,7 +165,7 @@ func (endless) Read(b []byte) (int, error) { return copy(b, bytes.Repeat([]byte(
 
 func TestSem15_AReaderThatLeavesEndsTheRemoteProducer(t *testing.T) {
 	p := start(t)
-	for name, line := range map[string]string{"yes": "echo $$; exec yes", "a pipeline": "yes & echo $!; wait"} {
+	for name, line := range map[string]string{"yes": "echo $$; exec yes", "a pipeline": "sh -c 'echo $$; exec yes' & wait"} {
 		cmd := p.rexec("box", line)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr

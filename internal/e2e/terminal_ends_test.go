@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,19 +25,19 @@ func TestSem25_ACommandThatEndedLeavesItsTerminalToNobody(t *testing.T) {
 	y := sit(t, "", nil, nil)
 	y.populate(false)
 	y.types("\x03") // the one in front ends, and the shell has the terminal again
-	y.gone(time.Second, "front")
+	y.gone(patience, "front")
 	began := time.Now()
 	y.types("exit 3\n")
 	if waited := waitsForJobs(y); waited { // some shells ask once more while a job runs
-		y.types("exit 3\n")
+		go func() { _, _ = io.WriteString(y.in, "exit 3\n") }() // others are only slow: nobody may be there to take it
 	}
-	r, err := y.result(time.Second)
+	r, err := y.result(patience)
 	require.NoError(t, err)
-	assertWithin(t, time.Second, time.Since(began), "nobody is waited for")
+	assertWithin(t, patience, time.Since(began), "nobody is waited for")
 	assert.Equal(t, frame.Exited, r.Verdict.Kind)
 	assert.Equal(t, int64(3), r.Verdict.Code)
 	assert.GreaterOrEqual(t, r.Verdict.Survivors, uint32(2))
-	y.gone(time.Second, "shell")
+	y.gone(patience, "shell")
 	time.Sleep(100 * time.Millisecond) // whoever is hung up is gone by then
 	y.lives("nohup", "behind", "away")
 }
@@ -60,16 +61,30 @@ func TestSem25_TheForegroundIsHungUpWhenItsLeaderEnds(t *testing.T) {
 	for _, who := range []string{"front", "nohup", "away"} {
 		y.pids[who] = pidIn(t, filepath.Join(dir, who))
 	}
-	r, err := y.result(time.Second)
+	r, err := y.result(patience)
 	require.NoError(t, err)
 	assert.Equal(t, int64(4), r.Verdict.Code)
 	assert.Equal(t, frame.HeldOut, r.Verdict.Held, "one with a session of its own still had the terminal open")
-	y.gone(time.Second, "front")
+	y.gone(patience, "front")
 	y.lives("nohup", "away")
 }
 
-// grace is the time between asking and killing in these tests.
-const grace = 300 * time.Millisecond
+// grace is the time between asking and killing in these tests, longGrace where who is asked must get to do something first.
+const (
+	grace     = 300 * time.Millisecond
+	longGrace = 2 * time.Second
+)
+
+// graceOf a tree that is stubborn or not.
+func graceOf(stubborn bool) time.Duration {
+	if stubborn {
+		return grace
+	}
+	return longGrace
+}
+
+// endTime is what ends a tree by itself in these tests: until then all of it must have been started.
+const endTime = 4 * time.Second
 
 // terminalEnds are all that end a whole tree with a terminal.
 var terminalEnds = map[string]struct {
@@ -80,9 +95,9 @@ var terminalEnds = map[string]struct {
 }{
 	"cancel": {do: func(t *testing.T, y *typist, _ *server.Server) { require.NoError(t, y.cmd.Cancel(frame.CancelGoodbye)) },
 		kind: frame.Canceled},
-	"timeout":      {prepare: func(c *client.Cmd) { c.Timeout = 2 * time.Second }, kind: frame.TimedOut},
-	"max_duration": {change: limited(func(k *policy.Key) { k.MaxDuration = 2 * time.Second }), kind: frame.Ended},
-	"idle_timeout": {change: limited(func(k *policy.Key) { k.IdleTimeout = 2 * time.Second }), kind: frame.Ended},
+	"timeout":      {prepare: func(c *client.Cmd) { c.Timeout = endTime }, kind: frame.TimedOut},
+	"max_duration": {change: limited(func(k *policy.Key) { k.MaxDuration = endTime }), kind: frame.Ended},
+	"idle_timeout": {change: limited(func(k *policy.Key) { k.IdleTimeout = endTime }), kind: frame.Ended},
 	"key removed": {do: func(_ *testing.T, _ *typist, s *server.Server) { s.SetRing(new(policy.Ring)) },
 		kind: frame.Ended},
 	"shutdown": {do: func(t *testing.T, _ *typist, s *server.Server) {
@@ -116,7 +131,7 @@ func TestSem25_EveryEndOfATerminalThatIsAskedForTakesTheTree(t *testing.T) {
 				t.Parallel()
 				var s *server.Server
 				cfg := daemonServer(t, func(c *server.Config) {
-					c.Grace = grace
+					c.Grace = graceOf(stubborn)
 					if end.change != nil {
 						end.change(c)
 					}
@@ -131,16 +146,16 @@ func TestSem25_EveryEndOfATerminalThatIsAskedForTakesTheTree(t *testing.T) {
 				if hasCgroups() {
 					who = append(who, "away")
 				}
-				y.gone(4*time.Second, who...)
+				y.gone(patience, who...)
 				if end.do != nil {
-					assert.GreaterOrEqual(t, time.Since(began), grace, "nohup ignores what asks: KILL comes after the grace")
+					assert.GreaterOrEqual(t, time.Since(began), graceOf(stubborn), "nohup ignores what asks: KILL comes after the grace")
 				}
 				if !stubborn {
 					b, err := os.ReadFile(filepath.Join(y.dir, "asked"))
 					require.NoError(t, err)
 					assert.Equal(t, "hup\n", string(b), "a terminal's tree is asked by HUP")
 				}
-				r, err := y.result(2 * time.Second)
+				r, err := y.result(patience)
 				require.NoError(t, err)
 				assert.Equal(t, end.kind, r.Verdict.Kind)
 				if hasCgroups() {
@@ -162,11 +177,11 @@ func TestSem25_ALostTerminalIsHungUpAndLeavesWhatASshWouldLeave(t *testing.T) {
 		for _, stubborn := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, stubborn %v", name, stubborn), func(t *testing.T) {
 				t.Parallel()
-				y := sit(t, "", func(c *server.Config) { c.Grace = grace }, nil)
+				y := sit(t, "", func(c *server.Config) { c.Grace = graceOf(stubborn) }, nil)
 				y.populate(stubborn)
 				began := time.Now()
 				lose(y)
-				y.gone(2*time.Second, "shell", "front")
+				y.gone(patience, "shell", "front")
 				if stubborn {
 					assert.GreaterOrEqual(t, time.Since(began), grace-50*time.Millisecond, "KILL comes after the grace")
 				} else {
@@ -174,10 +189,10 @@ func TestSem25_ALostTerminalIsHungUpAndLeavesWhatASshWouldLeave(t *testing.T) {
 					require.NoError(t, err)
 					assert.Equal(t, "hup\n", string(b))
 				}
-				time.Sleep(2 * grace)
+				time.Sleep(graceOf(stubborn) + grace)
 				y.lives("nohup", "away")
 				var unknown *client.UnknownError
-				_, err := y.result(time.Second)
+				_, err := y.result(patience)
 				require.ErrorAs(t, err, &unknown)
 			})
 		}
@@ -203,12 +218,12 @@ func TestSem25_OnLostDecidesWhatALostTerminalLeaves(t *testing.T) {
 				y.proxy.Cut()
 				switch lost {
 				case "tree":
-					y.gone(2*time.Second, "shell", "front", "behind", "nohup")
+					y.gone(patience, "shell", "front", "behind", "nohup")
 					if hasCgroups() {
-						y.gone(time.Second, "away")
+						y.gone(patience, "away")
 					}
 				case "hangup":
-					y.gone(time.Second, "shell", "front")
+					y.gone(patience, "shell", "front")
 					time.Sleep(2 * grace)
 					y.lives("nohup", "away")
 				case "none":

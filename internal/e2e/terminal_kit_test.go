@@ -41,7 +41,7 @@ type typist struct {
 // sit opens a terminal of 200 by 60 in a daemon of this process; an empty line is a login shell.
 func sit(t *testing.T, line string, change func(*server.Config), prepare func(*client.Cmd)) *typist {
 	t.Helper()
-	return sitAt(t, daemon(t, change), line, prepare)
+	return sitAt(t, daemon(t, steady(change)), line, prepare)
 }
 
 func sitAt(t *testing.T, cfg client.Config, line string, prepare func(*client.Cmd)) *typist {
@@ -85,7 +85,7 @@ func (y *typist) types(text string) {
 	select {
 	case err := <-done:
 		require.NoError(y.t, err)
-	case <-time.After(slack * 2 * time.Second):
+	case <-time.After(slack * patience):
 		y.t.Fatalf("nobody takes what is typed; the screen: %q", y.out)
 	}
 }
@@ -93,7 +93,7 @@ func (y *typist) types(text string) {
 // shows waits until text is on the screen.
 func (y *typist) shows(text string) {
 	y.t.Helper()
-	eventually(y.t, 2*time.Second, func() bool { return strings.Contains(y.out.String(), text) }, "%q on the screen: %q", text, y.out)
+	eventually(y.t, patience, func() bool { return strings.Contains(y.out.String(), text) }, "%q on the screen: %q", text, y.out)
 }
 
 // populate has an interactive shell start its jobs, each in a group of its own: one in front, which writes down what asks

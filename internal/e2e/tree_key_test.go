@@ -45,13 +45,13 @@ func TestSem50_ARemovedKeyEndsTheTreesOfItsSessionsAndNoOther(t *testing.T) {
 
 func TestSem50_AnExpiredKeyEndsTheTreesOfItsSessions(t *testing.T) {
 	p := start(t)
-	p.withKey("--expires", "3s")
+	p.withKey("--expires", "6s") // in which it must get to say ready
 	began := time.Now()
 	cmd, status := p.withStatus("other", stays)
 	its := p.begin(cmd)
 	its.says("ready")
 	<-its.done
-	assert.Less(t, time.Since(began), slack*3*time.Second)
+	assert.Less(t, time.Since(began), slack*6*time.Second)
 	assert.Equal(t, "ended", status().Kind)
 	p.nothingLeft()
 	o := p.run(p.rexec("other", "true"), "")
@@ -61,13 +61,13 @@ func TestSem50_AnExpiredKeyEndsTheTreesOfItsSessions(t *testing.T) {
 
 func TestSem48_AKeysIdleTimeoutEndsASilentTreeAndNoTalkingOne(t *testing.T) {
 	p := start(t)
-	p.withKey("--idle-timeout", "2s")
+	p.withKey("--idle-timeout", "3s")
 	cmd, status := p.withStatus("other", stays)
 	silent := p.begin(cmd)
-	talking := p.begin(p.rexec("other", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; echo whole"))
+	talking := p.begin(p.rexec("other", "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.5; done; echo whole"))
 	<-silent.done
 	assert.Equal(t, "ended", status().Kind)
-	assert.Contains(t, silent.err.String(), "2s without a byte")
+	assert.Contains(t, silent.err.String(), "3s without a byte")
 	<-talking.done
 	assert.Equal(t, 0, talking.cmd.ProcessState.ExitCode())
 	p.nothingLeft()

@@ -25,7 +25,18 @@ import (
 	"rexec/internal/server"
 )
 
-// daemon serves on loopback until the test ends and says how to call it.
+// steady has a daemon, and who calls it by the Config that it gave, wait longer for each other than a busy machine makes
+// them: for tests of something else.
+func steady(change func(*server.Config)) func(*server.Config) {
+	return func(c *server.Config) {
+		c.HandshakeTimeout, c.Params = 20*time.Second, hmacauth.Params{PingSeconds: 10, PingCount: 2}
+		if change != nil {
+			change(c)
+		}
+	}
+}
+
+// daemon serves on loopback until the test ends and says how to call it. It gives up after two seconds of silence.
 func daemon(t *testing.T, change func(*server.Config)) client.Config {
 	t.Helper()
 	key, err := server.NewHostKey("box")
@@ -51,7 +62,7 @@ func daemon(t *testing.T, change func(*server.Config)) client.Config {
 		require.NoError(t, s.Close())
 		require.ErrorIs(t, <-served, server.ErrServerClosed)
 	})
-	return client.Config{Address: l.Addr().String(), KeyID: "admin", ServerID: "box", Secret: secret, Pin: pin, ConnectTimeout: 2 * time.Second}
+	return client.Config{Address: l.Addr().String(), KeyID: "admin", ServerID: "box", Secret: secret, Pin: pin, ConnectTimeout: cfg.HandshakeTimeout}
 }
 
 // tally counts how runs over a failing network came out.
@@ -223,7 +234,7 @@ func TestSem06_AStalledConnectionIsGivenUpWithinTheKeepalive(t *testing.T) {
 }
 
 func TestShortPiecesAndDelaysChangeNothing(t *testing.T) {
-	cfg := daemon(t, nil)
+	cfg := daemon(t, steady(nil))
 	out, _, _ := truth(t, cfg, smallOutput)
 	var plans []faulty.Plan
 	for seed := range uint64(20) {
