@@ -180,7 +180,8 @@ func runProgram(ctx context.Context, streams int, program []op, client, daemon C
 		for _, f := range b.flows[1:] {
 			f.idle.Wait()
 			what := fmt.Sprintf("stream %d lane %d: ", f.id, f.lane)
-			sent, received := f.from.Sent(f.lane), f.to.Received(f.lane)
+			received := f.to.Received(f.lane) // first: behind a STOP more may be sent at this moment
+			sent := f.from.Sent(f.lane)
 			switch {
 			case f.bad != "":
 				return what + f.bad

@@ -42,10 +42,7 @@ func beside(t *testing.T, size, rate int, terminal bool) (took time.Duration, mo
 	const rtt = 100 * time.Millisecond
 	c, d, cs, ds := openBeside(t, rtt, rtt, rate, terminal)
 	began := time.Now()
-	go func() {
-		_, _ = ds.Write(2, make([]byte, size))
-		_ = ds.CloseLane(2)
-	}()
+	go pour(ds, 2, size)
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)

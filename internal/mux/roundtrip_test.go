@@ -30,22 +30,23 @@ func TestTheLeastRoundTripIsFoundAnewWhenItIsOld(t *testing.T) {
 	assert.Equal(t, 30*ms, r.least)
 }
 
-// TestAPathThatBecameLongerIsUsedAgain: the round trip that was measured first is never seen again.
+// TestAPathThatBecameLongerIsUsedAgain: the round trip that was measured first is never seen again. The path is a long one,
+// so that little has to be carried before it is filled.
 func TestAPathThatBecameLongerIsUsedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const rate = 50 << 20
-		c, d, cs, ds := openBeside(t, 20*time.Millisecond, 60*time.Millisecond, rate, true)
-		go func() { _, _ = ds.Write(2, make([]byte, 1<<30)) }()
+		const rate = 5 << 20
+		c, d, cs, ds := openBeside(t, 200*time.Millisecond, 600*time.Millisecond, rate, true)
+		go pour(ds, 2, 100*rate)
 		began := time.Now()
 		var early, late int
-		for late == 0 || time.Since(began) < oldTrip+12*time.Second {
+		for late == 0 || time.Since(began) < oldTrip+20*time.Second {
 			p, err := cs.Next(t.Context(), 2)
 			require.NoError(t, err)
 			cs.Advance(2, len(p))
 			switch now := time.Since(began); {
 			case now < 10*time.Second:
 				early += len(p)
-			case now > oldTrip+2*time.Second:
+			case now > oldTrip+10*time.Second:
 				late += len(p)
 			}
 		}

@@ -57,7 +57,7 @@ func TestAMessageNeverWaitsBehindData(t *testing.T) {
 		c, d := bothOver(newPath(a, 0, 0), newPath(b, 10*time.Millisecond, rate), Config{}, Config{})
 		cs, ds := openBoth(t, c, d, frame.MaxCredit)
 		require.NoError(t, cs.Send(frame.TypeStart, []byte{0xa0}))
-		go func() { _, _ = ds.Write(2, make([]byte, 100<<20)) }()
+		go pour(ds, 2, 100<<20)
 		go func() { _, _, _ = readAll(t.Context(), cs, 2) }()
 		time.Sleep(20 * time.Second) // in full flow
 		// One batch is under way and one frame may have been added to the next: at most 32 KiB and headers.

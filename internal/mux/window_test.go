@@ -27,10 +27,7 @@ func download(t *testing.T, size int, client, daemon Config, fixed bool) (took t
 	ds, err := d.Accept(t.Context())
 	require.NoError(t, err)
 	began := time.Now()
-	go func() {
-		_, _ = ds.Write(2, make([]byte, size))
-		_ = ds.CloseLane(2)
-	}()
+	go pour(ds, 2, size)
 	n := 0
 	for {
 		p, err := cs.Next(ctx, 2)
