@@ -224,10 +224,11 @@ func TestTheLogCostsLittle(t *testing.T) {
 			took[mode] = append(took[mode], time.Since(began))
 		}
 	}
-	median := func(mode string) time.Duration {
+	at := func(mode string, part int) time.Duration {
 		slices.Sort(took[mode])
-		return took[mode][len(took[mode])/2]
+		return took[mode][len(took[mode])/part]
 	}
-	t.Logf("a command costs %v without the log, %v with it (medians)", median("off"), median("strict"))
-	assert.Less(t, median("strict"), median("off")+slack*time.Millisecond)
+	t.Logf("a command costs %v without the log, %v with it (medians)", at("off", 2), at("strict", 2))
+	// Nothing came between the fastest ones, however busy the machine is.
+	assert.Less(t, at("strict", 20), at("off", 20)+slack*time.Millisecond)
 }

@@ -32,8 +32,10 @@ func TestSem47_BadAttemptsFromManySourcesAdmitNobodyAndCostNothing(t *testing.T)
 	}
 	var d *server.Server
 	good := daemonServer(t, func(c *server.Config) { c.RefuseAfter, c.RefuseJitter = 0, 0 }, func(s *server.Server) { d = s })
-	_, err := client.New(good).Shell(t.Context(), "true").Output()
-	require.NoError(t, err)
+	control := daemonServer(t, func(*server.Config) {}, func(*server.Server) {})
+	for _, cfg := range []client.Config{good, control} {
+		answersIn(t, cfg)
+	}
 	before := heap()
 
 	var wg sync.WaitGroup
@@ -70,31 +72,39 @@ func TestSem47_BadAttemptsFromManySourcesAdmitNobodyAndCostNothing(t *testing.T)
 	}
 	over := make(chan struct{})
 	go func() { wg.Wait(); close(over) }()
-	var worst time.Duration
+	var worst, usual time.Duration
 	for runs := 0; ; runs++ {
 		select {
 		case <-over:
 			s := d.Status()
 			after := heap()
-			t.Logf("%d attempts in %v: %d wrong proofs, %d told busy, %d closed, %d of them shut out; heap %+d KiB; the good client: %d times, most %v",
-				attempts, time.Since(began).Round(time.Millisecond), wrong.Load(), busy.Load(), closed.Load(), s.ShutOut, (int64(after)-int64(before))>>10, runs, worst)
+			t.Logf("%d attempts in %v: %d wrong proofs, %d told busy, %d closed, %d of them shut out; heap %+d KiB; the good client: %d times, most %v, and %v where nobody attacks",
+				attempts, time.Since(began).Round(time.Millisecond), wrong.Load(), busy.Load(), closed.Load(), s.ShutOut, (int64(after)-int64(before))>>10, runs, worst, usual)
 			assert.Zero(t, admitted.Load())
 			assert.Positive(t, wrong.Load())
 			assert.Positive(t, s.ShutOut)
 			assert.Less(t, int64(after)-int64(before), int64(32<<20))
-			assert.Less(t, worst, slack*500*time.Millisecond)
+			assert.Less(t, worst, slack*max(500*time.Millisecond, usual))
 			assert.Positive(t, runs)
 			return
 		case <-time.After(50 * time.Millisecond): // the processor's time is the attackers'
 		}
-		one := time.Now()
-		c := client.New(good)
-		out, err := c.Shell(t.Context(), "echo ok").Output()
-		worst = max(worst, time.Since(one))
-		require.NoError(t, err)
-		require.Equal(t, "ok\n", string(out))
-		_ = c.Close()
+		worst, usual = max(worst, answersIn(t, good)), max(usual, answersIn(t, control))
 	}
+}
+
+// answersIn is how long a client of its own and one command take. What it takes at a daemon that nobody disturbs, on the
+// same machine at the same time, is what a busy machine adds.
+func answersIn(t *testing.T, cfg client.Config) time.Duration {
+	t.Helper()
+	began := time.Now()
+	c := client.New(cfg)
+	out, err := c.Shell(t.Context(), "echo ok").Output()
+	took := time.Since(began)
+	require.NoError(t, err)
+	require.Equal(t, "ok\n", string(out))
+	_ = c.Close()
+	return took
 }
 
 // dialled is an attempt of the client itself.

@@ -68,7 +68,8 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 	}
 	long := p.begin(p.rexec("box", "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.2; done"))
 	reloads := 0
-	for began := time.Now(); time.Since(began) < 3*time.Second; reloads++ {
+	enough := func() bool { return reloads > 10 && ran.Load() > 20 }
+	for began := time.Now(); time.Since(began) < 3*time.Second || !enough() && time.Since(began) < slack*soon; reloads++ {
 		switch reloads % 4 {
 		case 0:
 			p.rewrite("rexecd.toml", good+"sessions = 100\nsessions_per_key = 50\ngrace = \"2s\"\n")
@@ -90,10 +91,9 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 	stop.Store(true)
 	wg.Wait()
 	_ = keep.Close()
-	assert.Equal(t, outcome{stdout: "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n"}, long.wait(5*time.Second))
+	assert.Equal(t, outcome{stdout: "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n"}, long.wait(soon))
 	t.Logf("%d reloads, %d commands", reloads, ran.Load())
-	assert.Greater(t, reloads, 10)
-	assert.Greater(t, ran.Load(), int64(20))
+	assert.True(t, enough())
 }
 
 func TestReloadIsAllOrNothing(t *testing.T) {

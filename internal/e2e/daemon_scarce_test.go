@@ -51,7 +51,8 @@ func TestSem08_ADaemonWithoutDescriptorsFailsAsOneAndNotAsTheCommand(t *testing.
 
 	p.serveBy(`ulimit -n 30; "$0" serve --state "$1" & echo $! >"$2"`)
 	codes := map[int]int{}
-	for range 5 {
+	began := time.Now()
+	for round := 0; round < 5 || codes[255] == 0 && time.Since(began) < slack*soon; round++ { // or until they meet
 		var jobs []*job
 		for range 8 {
 			jobs = append(jobs, p.begin(p.rexec("--connect-timeout", "20s", "box", "sleep 0.2; exit 7")))
@@ -67,7 +68,12 @@ func TestSem08_ADaemonWithoutDescriptorsFailsAsOneAndNotAsTheCommand(t *testing.
 	}
 	t.Logf("exit codes %v", codes)
 	assert.Positive(t, codes[255], "some could not be started")
-	assert.Equal(t, outcome{stdout: "ok\n"}, p.run(p.rexec("box", "echo ok"), ""), "it recovers")
+	var again outcome
+	eventually(t, soon, func() bool { // the descriptors of the last ones may be closed behind their ends
+		again = p.run(p.rexec("box", "echo ok"), "")
+		return again.code != 255
+	}, "it recovers: %v", lazy(func() any { return again }))
+	assert.Equal(t, outcome{stdout: "ok\n"}, again)
 }
 
 func TestAShellThatRunsNothingIsSaid(t *testing.T) {

@@ -94,7 +94,7 @@ func say(c *tls.Conn, what []byte) {
 var about = regexp.MustCompile(`remote="?(127\.0\.2\.\d+)|source=(127\.0\.2\.\d+)/32`)
 
 func TestSem46_WhoeverDoesNotSpeakRexecIsRefusedInTimeAndDisturbsNobody(t *testing.T) {
-	const patience = 2 * time.Second
+	const patience = 4 * time.Second
 	p := start(t, fmt.Sprintf("handshake_timeout = %q", patience), `log_level = "debug"`)
 	to := fmt.Sprintf("127.0.0.1:%d", p.port)
 	quiet := p.begin(p.rexec("box", "echo running; sleep 4; echo undisturbed"))
@@ -126,26 +126,31 @@ func TestSem46_WhoeverDoesNotSpeakRexecIsRefusedInTimeAndDisturbsNobody(t *testi
 	}
 	wg.Go(func() {
 		for range 5 {
-			within(t, 300*time.Millisecond, func() { assert.Equal(t, outcome{stdout: "ok\n"}, p.run(p.rexec("box", "echo ok"), "")) })
+			began := time.Now()
+			assert.Equal(t, outcome{stdout: "ok\n"}, p.run(p.rexec("box", "echo ok"), ""))
+			assert.Less(t, time.Since(began), patience, "nobody waits for a stranger's handshake")
 		}
 	})
 	wg.Wait()
 	took.Range(func(name, d any) bool {
 		t.Logf("%-22s %v", name, d)
-		assert.Less(t, d, patience+time.Second*slack/2, name)
+		assert.Less(t, d, slack*patience, name)
 		return true
 	})
 	assert.Equal(t, outcome{stdout: "running\nundisturbed\n"}, quiet.wait(6*time.Second))
-	lines := map[string]int{}
-	for line := range strings.Lines(p.log.String()) {
-		if m := about.FindStringSubmatch(line); m != nil && !strings.Contains(line, "level=debug") {
-			lines[m[1]+m[2]]++
+	lines := func() map[string]int {
+		of := map[string]int{}
+		for line := range strings.Lines(p.log.String()) {
+			if m := about.FindStringSubmatch(line); m != nil && !strings.Contains(line, "level=debug") {
+				of[m[1]+m[2]]++
+			}
 		}
+		return of
 	}
-	for source, n := range lines {
+	eventually(t, soon, func() bool { return len(lines()) >= 6 }, "the log says who does not speak rexec/1: %s", p.log)
+	for source, n := range lines() {
 		assert.Equal(t, 1, n, "lines about %s", source)
 	}
-	assert.GreaterOrEqual(t, len(lines), 6, "the log says who does not speak rexec/1: %s", p.log)
 }
 
 func TestSem46_AFloodOfStrangersHasALineASecond(t *testing.T) {
@@ -180,7 +185,7 @@ func TestSem46_AFloodOfStrangersHasALineASecond(t *testing.T) {
 		}
 		return lines, all
 	}
-	eventually(t, 2*time.Second, func() bool { _, all := count(); return all == attempts }, "every attempt is counted: %s", p.log)
+	eventually(t, soon, func() bool { _, all := count(); return all == attempts }, "every attempt is counted: %s", p.log)
 	lines, _ := count()
 	most := int(time.Since(began)/time.Second) + 1
 	t.Logf("%d attempts in %v: %d lines", attempts, time.Since(began), lines)
@@ -189,7 +194,7 @@ func TestSem46_AFloodOfStrangersHasALineASecond(t *testing.T) {
 }
 
 func TestSem46_AThousandSilentAndSlowConnectionsKeepNoGoodClientWaiting(t *testing.T) {
-	p := start(t)
+	p, control := start(t), start(t)
 	to := fmt.Sprintf("127.0.0.1:%d", p.port)
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -223,21 +228,16 @@ func TestSem46_AThousandSilentAndSlowConnectionsKeepNoGoodClientWaiting(t *testi
 	}
 	defer wg.Wait()
 	defer stop()
-	eventually(t, 5*time.Second, func() bool { return there.Load() >= 1000 }, "a thousand came, but %v", lazy(func() any { return there.Load() }))
+	eventually(t, soon, func() bool { return there.Load() >= 1000 }, "a thousand came, but %v", lazy(func() any { return there.Load() }))
 
 	var times []time.Duration
+	var usual time.Duration
 	for range 50 {
-		began := time.Now()
-		c := client.New(p.dial())
-		out, err := c.Shell(t.Context(), "echo ok").Output()
-		times = append(times, time.Since(began))
-		require.NoError(t, err)
-		assert.Equal(t, "ok\n", string(out))
-		_ = c.Close()
+		times, usual = append(times, answersIn(t, p.dial())), max(usual, answersIn(t, control.dial()))
 	}
 	slices.Sort(times)
-	t.Logf("with %d strangers so far: median %v, most %v", there.Load(), times[len(times)/2], times[len(times)-1])
-	assert.Less(t, times[len(times)-1], slack*100*time.Millisecond)
+	t.Logf("with %d strangers so far: median %v, most %v; without any most %v", there.Load(), times[len(times)/2], times[len(times)-1], usual)
+	assert.Less(t, times[len(times)-1], slack*max(100*time.Millisecond, usual))
 }
 
 // pause waits, but not beyond ctx.

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,7 +19,7 @@ import (
 const zeros = `head -c 100000 /dev/zero; exit 7`
 
 func TestSem09_TheVerdictNeverOvertakesOutput(t *testing.T) {
-	cfg := daemon(t, nil)
+	cfg := unhurried(t)
 	var clients []*client.Client
 	for range 4 { // half on shared connections, half on their own
 		clients = append(clients, client.New(cfg))
@@ -140,14 +139,14 @@ func TestSem10_AFullDiskIsOurFailure(t *testing.T) {
 		cmd, status := p.withStatus("box", line)
 		cmd.Stdout = full
 		j := p.begin(cmd)
-		o := j.wait(2 * time.Second)
+		o := j.wait(soon)
 		assert.Equal(t, 255, o.code, line)
 		assert.Contains(t, o.stderr, "no space left on device", line)
 		assert.Equal(t, "local", status().ErrorClass, line)
 		// The same on stderr, whose loss cannot be said there.
 		cmd, status = p.withStatus("box", "{ "+line+"; } >&2")
 		cmd.Stderr = full
-		assert.Equal(t, 255, p.begin(cmd).wait(2*time.Second).code, line)
+		assert.Equal(t, 255, p.begin(cmd).wait(soon).code, line)
 		assert.Equal(t, "local", status().ErrorClass, line)
 	}
 	o := p.run(p.rexec("--status-json", "/dev/full", "box", "true"), "")
@@ -167,7 +166,7 @@ func TestSem10_AReaderThatLeavesIsNoFailure(t *testing.T) {
 		_, err = r.Read(make([]byte, 100))
 		require.NoError(t, err)
 		require.NoError(t, r.Close())
-		o := j.wait(time.Second)
+		o := j.wait(soon)
 		assert.Equal(t, outcome{code: code, stderr: o.stderr}, o, "the command's own")
 		assert.NotContains(t, o.stderr, "rexec:", "quiet")
 	}

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -47,7 +46,7 @@ func TestSem14_TheRemoteStopsReadingOrExitsWhileGigabytesCome(t *testing.T) {
 	} {
 		cmd := p.rexec("box", line)
 		p.from(cmd, "yes")
-		o := p.begin(cmd).wait(2 * time.Second)
+		o := p.begin(cmd).wait(soon)
 		assert.Equal(t, code, o.code, "%s: %s", line, o.stderr)
 		assert.Empty(t, o.stderr, line)
 	}
@@ -68,7 +67,7 @@ func (p *program) piped(local string, args ...string) (string, outcome) {
 	out, err := sh.Output()
 	require.NoError(p.t, err)
 	require.NoError(p.t, r.Close())
-	return strings.TrimSpace(string(out)), j.wait(2 * time.Second)
+	return strings.TrimSpace(string(out)), j.wait(soon)
 }
 
 func TestSem16_ASlowReaderGetsEveryLine(t *testing.T) {
@@ -168,7 +167,7 @@ func TestSem18_AStalledOutputDoesNotStopTheOther(t *testing.T) {
 		}
 		j := p.begin(cmd)
 		require.NoError(t, w.Close())
-		eventually(t, 2*time.Second, func() bool { return strings.HasSuffix(flows.String(), "line 20\n") }, "%q", flows)
+		eventually(t, soon, func() bool { return strings.Contains(flows.String(), "line 20\n") }, "%q", flows)
 		select {
 		case <-j.done:
 			t.Fatal("it did not wait for its reader")
@@ -176,7 +175,7 @@ func TestSem18_AStalledOutputDoesNotStopTheOther(t *testing.T) {
 		}
 		_, err = io.Copy(io.Discard, r) // now it is read
 		require.NoError(t, err)
-		assert.Equal(t, 4, j.wait(time.Second).code, flows)
+		assert.Equal(t, 4, j.wait(soon).code, flows)
 		require.NoError(t, r.Close())
 	}
 	p.nothingLeft()
@@ -208,11 +207,11 @@ func TestSem19_WhatHoldsAnOutputIsWaitedForAsLongAsSaid(t *testing.T) {
 		began := time.Now()
 		j := p.begin(cmd)
 		look = append(look, func() {
-			o := j.wait(c.promised + time.Second)
+			o := j.wait(c.promised + soon)
 			took := j.ended.Sub(began)
 			assert.Equal(t, outcome{stdout: c.stdout}, o, c)
 			assert.GreaterOrEqual(t, took, c.atLeast, c)
-			assertWithin(t, 500*time.Millisecond, took-c.atLeast, fmt.Sprint(c))
+			assertWithin(t, time.Second, took-c.atLeast, fmt.Sprint(c))
 			assert.Equal(t, c.held, status().Held, c)
 		})
 	}
@@ -242,15 +241,20 @@ func TestSem19_AllThatWasWrittenIsDeliveredToASlowReader(t *testing.T) {
 	p.nothingLeft()
 }
 
+// counter counts what is written to it.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
+
 func TestSem19_OneThatStillWritesIsCutAndNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	var out bytes.Buffer
+	var out counter // it may be gigabytes
 	cmd := p.rexec("--linger", "300ms", "box", "yes & sleep 0.2; exit 3")
 	cmd.Stdout = &out
 	j := p.begin(cmd)
-	assert.Equal(t, 3, j.wait(time.Second).code)
-	assert.Positive(t, out.Len())
+	assert.Equal(t, 3, j.wait(soon).code)
+	assert.Positive(t, out)
 	// The writer gets SIGPIPE with the end of the output.
 	eventually(t, time.Second, func() bool { return len(p.tree()) == 0 }, "yes is gone")
 	p.nothingLeft()

@@ -23,6 +23,9 @@ func badTokens(good string) []badToken {
 	if swapped == good {
 		swapped = good[:30] + "-" + good[31:]
 	}
+	if swapped == good { // it was a dash twice
+		swapped = good[:30] + "A" + good[31:]
+	}
 	return []badToken{
 		{"empty", "", "is empty: copy the whole line"},
 		{"blank", " \n\n", "is empty: copy the whole line"},
