@@ -30,7 +30,6 @@ func (p *program) row(count int) {
 	listen := fmt.Sprintf("\"127.0.0.1:%d\"", p.port)
 	all := listen
 	for n := range count {
-		p.also = append(p.also, addressOf(n+1))
 		all += fmt.Sprintf(", \"%s:%d\"", addressOf(n+1), p.port)
 	}
 	file := filepath.Join(p.state, "rexecd.toml")

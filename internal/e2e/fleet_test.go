@@ -17,9 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// patient is for a daemon that is more hosts than may be in the handshake: whoever gets no byte of it for two seconds
+// leaves the window, so that on a slow machine more than a window may knock at once.
+const patient = "unproved_per_source = 256"
+
 // TestSem55_FiveHundredHostsAreEachToldTheTruthOf compares host by host: where it ran, what it said, how it ended.
 func TestSem55_FiveHundredHostsAreEachToldTheTruthOf(t *testing.T) {
-	p := start(t)
+	p := start(t, patient)
 	const count = 500
 	p.row(count)
 	o := p.run(p.rexec("--json", fmt.Sprintf("n[001-%d]", count), `set -- $SSH_CONNECTION; cat; echo "%h %n $3"; exit $((%n % 3))`), "to all\n")
@@ -99,7 +103,7 @@ func TestSem54_LinesOfManyAreNeverMixed(t *testing.T) {
 }
 
 func TestManyAreFedByOneStdinAndWriteWholeFiles(t *testing.T) {
-	p := start(t)
+	p := start(t, patient)
 	p.row(70) // more than the window
 	dir := t.TempDir()
 	data := strings.Repeat("0123456789abcdef\xff\x00\r\n", 50_000)
@@ -217,7 +221,7 @@ func TestAFanOutFromOneAddressIsNeverThrottled(t *testing.T) {
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
-			o := p.run(p.rexec("-n", "--fanout", "32", "n[001-120]", "true"), "")
+			o := p.run(p.rexec("-n", "--fanout", "24", "n[001-120]", "true"), "")
 			assert.Zero(t, o.code, o.stderr)
 		})
 	}

@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -64,7 +63,6 @@ type program struct {
 	config string // of the client
 	port   int
 	env    []string // more of the daemon's environment, from the next serve on
-	also   []string // further addresses at which it listens, from the next serve on
 	daemon *exec.Cmd
 	log    fmt.Stringer
 }
@@ -106,33 +104,28 @@ func start(t *testing.T, config ...string) *program {
 	return p
 }
 
-// serve starts the daemon and waits until it listens, at all of its addresses.
+// serve starts the daemon and waits until it says, as to systemd (sd_notify(3)), that it listens at all its addresses. To
+// try each would leave connections behind that count among those of the test.
 func (p *program) serve() {
 	p.t.Helper()
 	out, err := os.Create(filepath.Join(p.t.TempDir(), "log"))
 	require.NoError(p.t, err)
 	defer out.Close()
 	p.log = logFile(out.Name())
+	name := p.state + ".up"
+	_ = os.Remove(name)
+	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	require.NoError(p.t, err)
+	defer ready.Close()
 	p.daemon = p.command("rexecd", "serve", "--state", p.state)
-	p.daemon.Env = append(p.daemon.Env, p.env...)
+	p.daemon.Env = append(append(p.daemon.Env, "NOTIFY_SOCKET="+name), p.env...)
 	p.daemon.Stderr = out
 	require.NoError(p.t, p.daemon.Start())
-	for _, address := range append([]string{"127.0.0.1"}, p.also...) {
-		p.listens(address)
-	}
-}
-
-// listens waits until the daemon does so at an address. It begins with one after the other.
-func (p *program) listens(address string) {
-	p.t.Helper()
-	require.Eventually(p.t, func() bool {
-		c, err := net.Dial("tcp", net.JoinHostPort(address, strconv.Itoa(p.port)))
-		if err != nil {
-			return false
-		}
-		_ = c.Close()
-		return true
-	}, 20*time.Second, 5*time.Millisecond, "the daemon does not listen at %s: %s", address, p.log)
+	require.NoError(p.t, ready.SetReadDeadline(time.Now().Add(30*time.Second)))
+	word := make([]byte, 64)
+	n, err := ready.Read(word)
+	require.NoError(p.t, err, "the daemon does not listen: %s", p.log)
+	require.Equal(p.t, "READY=1", string(word[:n]))
 }
 
 // stop ends the daemon as an administrator would; it must then exit with 0.
