@@ -28,13 +28,13 @@ func rowed(t *testing.T, config ...string) *program {
 func TestSem57_AtATerminalOneAsksAndTwoEndAll(t *testing.T) {
 	p := rowed(t)
 	s := p.console(p.rexec("n[001-004]", "trap '' INT; echo up; sleep 60"))
-	eventually(t, 2*time.Second, func() bool { return strings.Count(s.screen.String(), " up\r\n") == 4 }, "all are up: %q", s.screen)
+	eventually(t, soon, func() bool { return strings.Count(s.screen.String(), " up\r\n") == 4 }, "all are up: %q", s.screen)
 	assert.Contains(t, s.screen.String(), "\x1b[36mn001:\x1b[0m up\r\n", "coloured")
 	s.sees("0 of 4 done, 4 running") // the progress line
-	s.types("\x03")
-	s.sees("4 hosts running: n[001-004]; ^C twice within a second ends all")
-	s.types("\x03")
-	o := s.ends(3 * time.Second)
+	asks := func() { s.types("\x03") }
+	whoRuns(t, asks, s.screen.String, "rexec: 4 hosts running: n[001-004]")
+	endAll(t, asks, s.screen.String)
+	o := s.ends(soon)
 	assert.Equal(t, "interrupt", o.signal)
 	s.sees("rexec: interrupted 4: n[001-004]\r\n")
 	p.nothingLeft()
@@ -45,7 +45,7 @@ func TestNoColourIsGivenToWhoWantsNone(t *testing.T) {
 	for _, env := range []string{"NO_COLOR=1", "TERM=dumb"} {
 		cmd := p.rexec("n001,box", "echo up")
 		s := p.console(cmd)
-		s.ends(2 * time.Second)
+		s.ends(soon)
 		s.sees("\x1b[36mbox:") // coloured otherwise
 
 		cmd = p.rexec("n001,box", "echo up")
@@ -55,7 +55,7 @@ func TestNoColourIsGivenToWhoWantsNone(t *testing.T) {
 			cmd.Env = p.rexec().Env
 		}
 		s = p.console(cmd)
-		s.ends(2 * time.Second)
+		s.ends(soon)
 		s.sees("box:  up\r\n") // aligned
 		s.sees("rexec: ok 2")
 		assert.NotContains(t, s.screen.String(), "\x1b[")
@@ -68,7 +68,7 @@ func TestAPersonIsAskedBeforeMany(t *testing.T) {
 		s := p.console(p.rexec("--confirm-above", "3", "--fold", "n[001-004]", "echo ran"))
 		s.sees("rexec: run on 4 hosts, n[001-004]? [y/N] ")
 		s.types(answer)
-		o := s.ends(2 * time.Second)
+		o := s.ends(soon)
 		if runs {
 			assert.Zero(t, o.code)
 			s.sees("n[001-004]: ran\r\n")
@@ -80,7 +80,7 @@ func TestAPersonIsAskedBeforeMany(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--confirm-above", "4"}, {"--confirm-above", "0", "--yes"}, {"--confirm-above", "0", "-o", "BatchMode=yes"}} {
 		s := p.console(p.rexec(append(args, "n[001-004]", "true")...))
-		assert.Zero(t, s.ends(2*time.Second).code)
+		assert.Zero(t, s.ends(soon).code)
 		assert.NotContains(t, s.screen.String(), "[y/N]")
 	}
 }
@@ -94,7 +94,7 @@ func TestThePromptRunsEachLineOnAll(t *testing.T) {
 		t.Helper()
 		had := len(s.screen.String())
 		s.types(line + "\r")
-		eventually(t, 2*time.Second, func() bool {
+		eventually(t, soon, func() bool {
 			text := s.screen.String()[had:]
 			return strings.Contains(text, want) && strings.HasSuffix(text, "n[001-004]> ")
 		}, "%q behind %q: %q", want, line, lazy(func() any { return s.screen.String()[had:] }))
@@ -111,15 +111,16 @@ func TestThePromptRunsEachLineOnAll(t *testing.T) {
 	p.serve()
 	does("echo again", "n[001-004]: again\r\n")
 
+	had := len(s.screen.String())
 	s.types("trap '' INT; sleep 60\r")
-	s.sees("0 of 4 done")
-	s.types("\x03")
-	s.sees("4 hosts running")
-	s.types("\x03")
+	s.seesBehind(had, "0 of 4 done") // so the line is being run
+	asks := func() { s.types("\x03") }
+	whoRuns(t, asks, s.screen.String, "4 hosts running: n[001-004]")
+	endAll(t, asks, s.screen.String)
 	s.sees("rexec: interrupted 4: n[001-004]\r\n")
 	does("echo still here", "still here\r\n")
 	s.types("\x04")
-	assert.Zero(t, s.ends(2*time.Second).code)
+	assert.Zero(t, s.ends(soon).code)
 	p.nothingLeft()
 
 	s = p.console(p.rexec("n[001-004]"))
@@ -127,12 +128,12 @@ func TestThePromptRunsEachLineOnAll(t *testing.T) {
 	s.types("false\r")
 	s.sees("(exit 1)")
 	s.types("exit\r")
-	assert.Equal(t, 1, s.ends(2*time.Second).code, "the last line's")
+	assert.Equal(t, 1, s.ends(soon).code, "the last line's")
 
 	s = p.console(p.rexec("n[001-004]"))
 	s.sees("]> ")
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	assert.Equal(t, "terminated", s.ends(2*time.Second).signal)
+	assert.Equal(t, "terminated", s.ends(soon).signal)
 }
 
 // fakeSudo asks as sudo -S -k -p PROMPT -- does; what it was given and finds in its environment it writes down.
@@ -153,9 +154,9 @@ func TestThePasswordIsTypedOnceAndStaysBetweenTheTerminalAndSudo(t *testing.T) {
 	p := rowed(t, `path = "`+dir+`:/usr/bin:/bin"`)
 	s := p.console(p.rexec("--become", "--fold", "-v", "n[001-004]", "echo ran; cat"))
 	s.sees("sudo's password on 4 hosts (not shown): ")
-	eventually(t, time.Second, func() bool { return strings.Contains(s.stty("-a"), " -echo ") }, "nothing is shown")
+	s.isSilent()
 	s.types("open sesame\r")
-	o := s.ends(3 * time.Second)
+	o := s.ends(soon)
 	assert.Zero(t, o.code, s.screen)
 	s.sees("n[001-004]: ran\r\n")
 	assert.NotContains(t, s.screen.String(), "rexec asks")
@@ -167,9 +168,9 @@ func TestThePasswordIsTypedOnceAndStaysBetweenTheTerminalAndSudo(t *testing.T) {
 	sh.Env = cmd.Env
 	s = p.console(sh)
 	s.sees("(not shown): ")
-	eventually(t, time.Second, func() bool { return strings.Contains(s.stty("-a"), " -echo ") }, "nothing is shown")
+	s.isSilent()
 	s.types("open sesame\r")
-	assert.Zero(t, s.ends(3*time.Second).code, s.screen)
+	assert.Zero(t, s.ends(soon).code, s.screen)
 	s.sees(`"event":"summary"`)
 	assert.Equal(t, 4, strings.Count(s.screen.String(), `"text":"piped"`), s.screen)
 	assert.NotContains(t, s.screen.String(), "sesame")
@@ -178,14 +179,14 @@ func TestThePasswordIsTypedOnceAndStaysBetweenTheTerminalAndSudo(t *testing.T) {
 	s = p.console(p.rexec("--become", "n[001-002]", "echo ran"))
 	s.sees("(not shown): ")
 	s.types("wrong\r")
-	o = s.ends(3 * time.Second)
+	o = s.ends(soon)
 	assert.Equal(t, 1, o.code)
 	s.sees("rexec: n001: sudo did not take the password\r\n")
 	s = p.console(p.rexec("--become", "n[001-002]", "echo ran"))
 	s.sees("(not shown): ")
-	eventually(t, time.Second, func() bool { return strings.Contains(s.stty("-a"), " -echo ") }, "nothing is shown")
+	s.isSilent()
 	s.types("\x03")
-	assert.Equal(t, "interrupt", s.ends(time.Second).signal)
+	assert.Equal(t, "interrupt", s.ends(soon).signal)
 
 	log, err := os.ReadFile(filepath.Join(p.state, "audit.log"))
 	require.NoError(t, err)
@@ -215,7 +216,7 @@ func TestSem57_ATerminalThatStandsStillHoldsNobody(t *testing.T) {
 		defer close(done)
 		_ = cmd.Wait()
 	}()
-	within(t, 4*time.Second, func() {
+	within(t, soon, func() {
 		for often := time.NewTicker(300 * time.Millisecond); ; {
 			select {
 			case <-done:
@@ -255,6 +256,6 @@ func TestThePromptPinsWhatItMeets(t *testing.T) {
 	s.types("echo it is $((2+2))\r")
 	s.sees("shows another certificate than the pinned one")
 	s.types("\x04")
-	s.ends(2 * time.Second)
+	s.ends(soon)
 	assert.NotContains(t, s.screen.String(), "it is 4")
 }

@@ -52,7 +52,7 @@ func mute(t *testing.T) string {
 // TestSem56_ALabOfRealDaemonsSomeOfThemIll runs on forty daemons, each a process with keys of its own, and on ten hosts that
 // are none, and compares with what each of them is.
 func TestSem56_ALabOfRealDaemonsSomeOfThemIll(t *testing.T) {
-	const healthy, timeout = 40, 6 * time.Second
+	const healthy, timeout = 40, 8 * time.Second
 	admin := &program{t: t, config: t.TempDir()}
 	ok := func(o outcome) outcome { t.Helper(); require.Zero(t, o.code, o.stderr); return o }
 	ok(admin.run(admin.rexec("lab", "init", "chem"), ""))
@@ -98,7 +98,7 @@ func TestSem56_ALabOfRealDaemonsSomeOfThemIll(t *testing.T) {
 	line := `case $((%n % 8)) in 1) exit 3;; 2) kill -9 $$;; 3) exec /no/such/program;; 4) sleep 60;; 5) sleep 0.5;; esac; echo %h $REXEC_KEY_ID; cat`
 	set := strings.Join([]string{"dead[1-3]", "mute[1-3]", "gone[1-3]", "stray1", fmt.Sprintf("pc[01-%d]", healthy)}, ",")
 	began := time.Now()
-	o := admin.run(admin.rexec("--json", "--fanout", "8", "--timeout", "2s", "--connect-timeout", timeout.String(), set, line), "fed\n")
+	o := admin.run(admin.rexec("--json", "--fanout", "8", "--timeout", "4s", "--connect-timeout", timeout.String(), set, line), "fed\n")
 	took := time.Since(began)
 	all := events(t, o.stdout)
 	require.Len(t, all.ends, healthy+len(ill), o.stderr)
@@ -153,7 +153,7 @@ func TestSem56_ALabOfRealDaemonsSomeOfThemIll(t *testing.T) {
 
 	// What is left to be done is done when they are well again.
 	file := filepath.Join(t.TempDir(), "left")
-	o = admin.run(admin.rexec("-n", "--retry-failed", file, "--connect-timeout", "1s", "gone[1-3],pc[01-08]", "[ %n != 5 ]"), "")
+	o = admin.run(admin.rexec("-n", "--retry-failed", file, "gone[1-3],pc[01-08]", "[ %n != 5 ]"), "")
 	assert.Equal(t, 1, o.code)
 	left, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -162,12 +162,14 @@ func TestSem56_ALabOfRealDaemonsSomeOfThemIll(t *testing.T) {
 	assert.Equal(t, "rexec: ok 1: pc05\n", o.stderr)
 
 	// A daemon that dies in the middle makes nothing of the others unknown.
-	cmd := admin.rexec("-n", "pc[01-04]", "echo up; sleep 1; echo done")
+	held := private(t, "")
+	cmd := admin.rexec("-n", "pc[01-04]", "echo up; while [ -e "+held+" ]; do sleep 0.02; done; echo done")
 	out, errs := &syncBuffer{}, &syncBuffer{}
 	cmd.Stdout, cmd.Stderr = out, errs
 	require.NoError(t, cmd.Start())
-	eventually(t, 2*time.Second, func() bool { return strings.Count(out.String(), "up\n") == 4 }, "all are up: %s%s", out, errs)
+	eventually(t, soon, func() bool { return strings.Count(out.String(), "up\n") == 4 }, "all are up: %s%s", out, errs)
 	hosts[2].kill()
+	require.NoError(t, os.Remove(held))
 	_ = cmd.Wait()
 	assert.Contains(t, errs.String(), "rexec: ok 3: pc[01-02,04]\n")
 	assert.Contains(t, errs.String(), "rexec: unknown 1: pc03\n")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -42,6 +43,39 @@ func (p *program) row(count int) {
 
 // addressOf is the address of a host of the row.
 func addressOf(n int) string { return fmt.Sprintf("127.7.%d.%d", (n-1)/250, (n-1)%250+1) }
+
+// whoRuns asks a fleet with one ^C who runs, until want is said: a host whose command just began may be told as connecting
+// still. text is what it said so far. Two questions within a second would end all.
+func whoRuns(t *testing.T, ask func(), text func() string, want string) {
+	t.Helper()
+	eventually(t, soon, func() bool {
+		had := len(text())
+		ask()
+		eventually(t, soon, func() bool { return strings.Contains(text()[had:], twice) }, "who runs: %q", lazy(func() any { return text() }))
+		said := strings.Contains(text()[had:], want+twice)
+		if !said {
+			time.Sleep(1100 * time.Millisecond)
+		}
+		return said
+	}, "%q: %q", want, lazy(func() any { return text() }))
+}
+
+// endAll asks until it is the second time within a second, which a busy machine may make of one question two.
+func endAll(t *testing.T, ask func(), text func() string) {
+	t.Helper()
+	eventually(t, soon, func() bool {
+		had := len(text())
+		ask()
+		var ends bool
+		eventually(t, soon, func() bool {
+			ends = strings.Contains(text()[had:], "ending all of it, on the hosts too")
+			return ends || strings.Contains(text()[had:], twice)
+		}, "all ends: %q", lazy(func() any { return text() }))
+		return ends
+	}, "twice within a second: %q", lazy(func() any { return text() }))
+}
+
+const twice = "; ^C twice within a second ends all"
 
 // event is one of --json's objects.
 type event struct {

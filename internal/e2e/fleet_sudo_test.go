@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,9 +39,9 @@ func TestTheRealSudoAsksOnceForMany(t *testing.T) {
 		sh.Env = cmd.Env
 		s := p.console(sh)
 		s.sees("(not shown): ")
-		eventually(t, time.Second, func() bool { return strings.Contains(s.stty("-a"), " -echo ") }, "nothing is shown")
+		s.isSilent()
 		s.types(password + "\r")
-		o := s.ends(5 * time.Second)
+		o := s.ends(soon)
 		assert.Zero(t, o.code, "%s: %s", user, s.screen)
 		s.sees("rexec: ok 3: n[001-003]\r\n")
 		assert.NotContains(t, s.screen.String(), "sesame", user)
@@ -55,7 +54,7 @@ func TestTheRealSudoAsksOnceForMany(t *testing.T) {
 	s := p.console(p.rexec("--become", "-l", asked, "n[001-002]", "id -un"))
 	s.sees("(not shown): ")
 	s.types("wrong\r")
-	assert.Equal(t, 1, s.ends(8*time.Second).code)
+	assert.Equal(t, 1, s.ends(soon).code)
 	s.sees("rexec: n001: sudo did not take the password\r\n")
 	p.nothingLeft()
 }
