@@ -55,6 +55,10 @@ type Run struct {
 	Progress *Progress
 	// Keep holds the connections for the next Run; nil: each is closed behind its command.
 	Keep *Connections
+
+	// patience is how long host i keeps its place in the window without a sign of life of its kernel, and then of its daemon.
+	// nil: kernelPatience and daemonPatience.
+	patience func(i int) (kernel, daemon time.Duration)
 }
 
 // DefaultFanout is how many hosts are run at the same time. A daemon lets 64 connections of one source be in the

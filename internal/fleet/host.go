@@ -102,8 +102,8 @@ func (a *attempt) run(ctx context.Context, c *client.Client) error {
 	}
 	select {
 	case <-a.cmd.Started():
+		a.tell(event{host: a.i, what: began}) // first: who is shown that it runs may ask what does
 		a.open()
-		a.tell(event{host: a.i, what: began})
 	case <-a.cmd.Done():
 	}
 	close(begun)

@@ -28,6 +28,8 @@ type place struct {
 	leave func() bool
 	back  func() bool
 
+	kernel, daemon time.Duration // patience
+
 	mu      sync.Mutex
 	outside bool
 	settled bool // it has answered
@@ -87,7 +89,7 @@ func (p *place) dialler(below func(context.Context, string) (net.Conn, error)) f
 		}
 	}
 	return func(ctx context.Context, address string) (net.Conn, error) {
-		p.expect(kernelPatience)
+		p.expect(p.kernel)
 		nc, err := below(ctx, address)
 		if err != nil {
 			return nil, err
@@ -101,7 +103,7 @@ func (p *place) dialler(below func(context.Context, string) (net.Conn, error)) f
 			p.settle()
 			return nc, nil
 		}
-		p.expect(daemonPatience)
+		p.expect(p.daemon)
 		return &firstWord{TCPConn: tcp, place: p}, nil
 	}
 }

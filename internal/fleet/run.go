@@ -207,7 +207,10 @@ func (e *engine) begin() {
 		ctx, cancel := context.WithCancelCause(e.ctx)
 		e.cancels[i] = cancel
 		e.inside++
-		p := &place{}
+		p := &place{kernel: kernelPatience, daemon: daemonPatience}
+		if e.patience != nil {
+			p.kernel, p.daemon = e.patience(i)
+		}
 		if !anew { // who was late once keeps its place
 			p.leave, p.back = e.asker(i, left), e.asker(i, back)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func TestTheWindowIsNeverWiderThanAsked(t *testing.T) {
 		}
 	}
 	v := &endings{recorder: newRecorder(), ended: func() { now.Add(-1) }}
-	r := Run{Hosts: hosts, Command: line("true"), View: v, Fanout: 3}
+	r := Run{Hosts: hosts, Command: line("true"), View: v, Fanout: 3, patience: onlyLosing()}
 	results, _ := r.Do(context.Background())
 	assert.Equal(t, 0, ExitCode(results, false))
 	assert.LessOrEqual(t, most.Load(), int32(3))
@@ -71,43 +72,73 @@ func (e *endings) Ended(r Result) {
 
 func TestSem56_DeadHostsDelayNobody(t *testing.T) {
 	hosts := lab(t, 40)
+	allRun := make(chan struct{})
 	for i := range 30 {
-		hosts[i].Config.Dial = silent(nil)
-		hosts[i].Config.ConnectTimeout = 2 * time.Second
+		hosts[i].Config.Dial = func(ctx context.Context, _ string) (net.Conn, error) { // dead until all others run
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-allRun:
+				return nil, syscall.EHOSTUNREACH
+			}
+		}
+		hosts[i].Config.ConnectTimeout = time.Minute
 	}
+	hosts[0].Config.Dial, hosts[0].Config.ConnectTimeout = silent(nil), 2*time.Second
 	began := time.Now()
-	var last time.Time
+	var run atomic.Int32
 	v := newRecorder()
 	v.started = func(Host) {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		last = time.Now()
+		if run.Add(1) == 10 {
+			close(allRun)
+		}
 	}
 	r := Run{Hosts: hosts, Command: line("true"), View: v, Fanout: 10}
 	results, _ := r.Do(context.Background())
 	assert.Equal(t, map[State]string{OK: "h[31-40]", Unreachable: "h[01-30]"}, statesOf(results))
 	assert.Contains(t, results[0].Words, "no answer within 2s")
-	assert.Less(t, last.Sub(began), 2*time.Second, "three windows of dead hosts were not waited for")
-	assert.Less(t, time.Since(began), 2*2*time.Second)
+	assert.Less(t, time.Since(began), time.Minute, "no window of dead hosts was waited for")
 }
 
 // A host that answers when its place is taken must not run beside the others: one at a time is what was asked for.
 func TestWhoAnswersLateWaitsForItsTurn(t *testing.T) {
 	hosts := lab(t, 3)
+	taken, turnedAway := make(chan struct{}), filepath.Join(t.TempDir(), "turned-away")
 	var dials atomic.Int32
 	hosts[0].Config.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-		if dials.Add(1) == 1 {
-			time.Sleep(2 * kernelPatience) // for the test to have a host that is slow once
+		first := dials.Add(1) == 1
+		if first { // it answers when another has its place
+			<-taken
 		}
-		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if first && err == nil {
+			nc = closeTold{nc, func() { makeFile(t, turnedAway) }}
+		}
+		return nc, err
 	}
 	v := newRecorder()
-	r := Run{Hosts: hosts, Command: line("sleep 0.5; echo %h"), View: v, Fanout: 1}
+	v.started = func(h Host) {
+		if h.Index == 1 {
+			close(taken)
+		}
+	}
+	r := Run{Hosts: hosts, Command: line("[ %n != 2 ] || { " + until(turnedAway) + "; }; echo %h"), View: v, Fanout: 1, patience: onlyLosing(0)}
 	results, _ := r.Do(context.Background())
 	assert.Equal(t, map[State]string{OK: "h[01-03]"}, statesOf(results))
 	assert.Equal(t, 1, v.most)
 	assert.Equal(t, int32(2), dials.Load(), "connected to anew when it was its turn")
 	assert.Equal(t, []string{"h02", "h01", "h03"}, ended(v))
+}
+
+// closeTold is a connection that says when it is closed.
+type closeTold struct {
+	net.Conn
+	closed func()
+}
+
+func (c closeTold) Close() error {
+	c.closed()
+	return c.Conn.Close()
 }
 
 func ended(v *recorder) []string {
@@ -125,15 +156,14 @@ func TestWhoSaysNothingDelaysNobody(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close() // nobody accepts: the kernel does
 	hosts[0].Config.Address = l.Addr().String()
-	hosts[0].Config.ConnectTimeout = daemonPatience + time.Second
+	hosts[0].Config.ConnectTimeout = time.Minute
 	began := time.Now()
-	var at time.Duration
 	v := newRecorder()
-	v.started = func(Host) { at = time.Since(began) }
+	v.started = func(Host) { _ = l.Close() } // resets who was not accepted
 	r := Run{Hosts: hosts, Command: line("true"), View: v, Fanout: 1}
 	results, _ := r.Do(context.Background())
 	assert.Equal(t, map[State]string{OK: "h02", Unreachable: "h01"}, statesOf(results))
-	assert.Less(t, at, daemonPatience+time.Second)
+	assert.Less(t, time.Since(began), time.Minute)
 }
 
 func TestSem56_CanariesGoFirstAndMustAllBeOK(t *testing.T) {
@@ -155,8 +185,23 @@ func TestSem56_CanariesGoFirstAndMustAllBeOK(t *testing.T) {
 
 func TestSem56_FailFastBeginsWithNoOther(t *testing.T) {
 	v := newRecorder()
-	r := Run{Hosts: lab(t, 6), Command: line("[ %n = 1 ] && exit 7; sleep 0.3; echo done"), View: v, FailFast: true, Fanout: 2}
+	dir := t.TempDir()
+	both, failed := filepath.Join(dir, "both-run"), filepath.Join(dir, "one-failed")
+	var run atomic.Int32
+	v.started = func(Host) {
+		if run.Add(1) == 2 {
+			makeFile(t, both)
+		}
+	}
+	r := Run{Hosts: lab(t, 6), Command: line("[ %n = 1 ] && { " + until(both) + "; exit 7; }; " + until(failed) + "; echo done"), View: v,
+		FailFast: true, Fanout: 2, Progress: &Progress{}, patience: onlyLosing()}
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		assert.Eventually(t, func() bool { return r.Progress.stand().NotOK == 1 }, 20*time.Second, time.Millisecond)
+		makeFile(t, failed)
+	})
 	results, _ := r.Do(context.Background())
+	watching.Wait()
 	assert.Equal(t, map[State]string{OK: "h02", Failed: "h01", NotStarted: "h[03-06]"}, statesOf(results))
 	assert.Equal(t, "done\n", v.out["h02"].String(), "what runs is not cut")
 	assert.Equal(t, 7, ExitCode(results, true))
@@ -165,26 +210,27 @@ func TestSem56_FailFastBeginsWithNoOther(t *testing.T) {
 // Whoever has not even answered when another fails is let go: it may answer in ten seconds.
 func TestFailFastLetsGoWhoDidNotAnswer(t *testing.T) {
 	hosts := lab(t, 2)
-	hosts[0].Config.Dial = silent(nil)
-	r := Run{Hosts: hosts, Command: line("exit 1"), View: newRecorder(), FailFast: true, Fanout: 1}
+	hosts[0].Config.Dial, hosts[0].Config.ConnectTimeout = silent(nil), time.Minute
+	r := Run{Hosts: hosts, Command: line("exit 1"), View: newRecorder(), FailFast: true, Fanout: 1, patience: onlyLosing(0)}
 	began := time.Now()
 	results, _ := r.Do(context.Background())
 	assert.Equal(t, map[State]string{Failed: "h02", NotStarted: "h01"}, statesOf(results))
-	assert.Less(t, time.Since(began), 5*time.Second)
+	assert.Less(t, time.Since(began), time.Minute)
 }
 
 func TestSem56_TheTimeForAll(t *testing.T) {
 	hosts := lab(t, 5)
-	hosts[1].Config.Dial = silent(nil)
+	hosts[1].Config.Dial, hosts[1].Config.ConnectTimeout = silent(nil), time.Minute
 	v := newRecorder()
-	r := Run{Hosts: hosts, Command: line("[ %n = 1 ] || sleep 60"), View: v, Total: time.Second, Fanout: 2}
+	const enough = 4 * time.Second // for one to end and two to begin
+	r := Run{Hosts: hosts, Command: line("[ %n = 1 ] || sleep 60"), View: v, Total: enough, Fanout: 2, patience: onlyLosing(1)}
 	began := time.Now()
 	results, _ := r.Do(context.Background())
 	assert.Equal(t, map[State]string{OK: "h01", TimedOut: "h[02-04]", NotStarted: "h05"}, statesOf(results))
 	assert.Equal(t, 124, ExitCode(results, true))
 	assert.Equal(t, "the time for all hosts ran out", results[2].Words)
 	assert.Equal(t, "canceled", results[2].Status.Kind)
-	assert.Less(t, time.Since(began), 6*time.Second)
+	assert.Less(t, time.Since(began), 30*time.Second)
 }
 
 // heard collects what is said, and tells who waits for it.
@@ -206,7 +252,7 @@ func (h *heard) say(format string, args ...any) {
 
 func TestSem57_TheFirstSaysWhoRunsAndTheSecondEndsAll(t *testing.T) {
 	hosts := lab(t, 5)
-	hosts[4].Config.Dial = silent(nil)
+	hosts[4].Config.Dial, hosts[4].Config.ConnectTimeout = silent(nil), time.Minute
 	signals := make(chan os.Signal)
 	h := &heard{more: make(chan string, 4)}
 	v := newRecorder()
@@ -224,15 +270,17 @@ func TestSem57_TheFirstSaysWhoRunsAndTheSecondEndsAll(t *testing.T) {
 	for range 4 {
 		<-running
 	}
-	require.Eventually(t, func() bool { // the conductor has heard of its end
-		r.Progress.mu.Lock()
-		defer r.Progress.mu.Unlock()
-		return r.Progress.count.Done == 1
-	}, 10*time.Second, time.Millisecond)
-	signals <- os.Interrupt
-	assert.Equal(t, "3 hosts running: h[02-04]; 1 host connecting: h05; ^C twice within a second ends all", <-h.more)
-	signals <- os.Interrupt
+	require.Eventually(t, func() bool { return r.Progress.stand().Done == 1 }, 20*time.Second, time.Millisecond)
+	for {
+		signals <- os.Interrupt
+		said := <-h.more
+		if said == "ending all of it, on the hosts too" {
+			break // the second came within a second, which a machine that stands still may spoil
+		}
+		assert.Equal(t, "3 hosts running: h[02-04]; 1 host connecting: h05; ^C twice within a second ends all", said)
+	}
 	<-done
+	assert.GreaterOrEqual(t, len(h.lines), 2)
 	assert.Equal(t, os.Interrupt, die)
 	assert.Equal(t, map[State]string{OK: "h01", Interrupted: "h[02-04]", NotStarted: "h05"}, statesOf(results))
 	assert.Equal(t, "canceled", results[1].Status.Kind, "the daemon has ended it and said so")
@@ -254,12 +302,24 @@ func TestSem57_OneOfTheOthersEndsAllAtOnce(t *testing.T) {
 
 // Two ^C that are a second apart are two questions.
 func TestSem57_SlowlyTwiceIsNotTwice(t *testing.T) {
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal)
+	h := &heard{more: make(chan string, 4)}
 	v := newRecorder()
-	v.started = func(Host) { signals <- os.Interrupt }
-	r := Run{Hosts: lab(t, 1), Command: line("sleep 1.6"), View: v, Signals: signals}
-	time.AfterFunc(secondTime+400*time.Millisecond, func() { signals <- os.Interrupt })
+	var asking sync.WaitGroup
+	asked := filepath.Join(t.TempDir(), "asked-twice")
+	v.started = func(Host) {
+		asking.Go(func() {
+			for range 2 {
+				signals <- os.Interrupt
+				<-h.more
+				time.Sleep(secondTime + 10*time.Millisecond) // from behind the answer
+			}
+			makeFile(t, asked)
+		})
+	}
+	r := Run{Hosts: lab(t, 1), Command: line(until(asked)), View: v, Signals: signals, Say: h.say}
 	results, die := r.Do(context.Background())
+	asking.Wait()
 	assert.Nil(t, die)
 	assert.Equal(t, map[State]string{OK: "h01"}, statesOf(results))
 }
@@ -313,7 +373,7 @@ func TestWhereNobodyReadsNoFurtherHostBegins(t *testing.T) {
 	hosts := lab(t, 5)
 	hosts[0].Config.Dial = silent(nil)
 	v := &deafView{newRecorder()}
-	r := Run{Hosts: hosts, Command: line("yes"), View: v, Fanout: 1}
+	r := Run{Hosts: hosts, Command: line("yes"), View: v, Fanout: 1, patience: onlyLosing(0)}
 	results, die := r.Do(context.Background())
 	assert.Nil(t, die)
 	assert.Equal(t, map[State]string{Failed: "h02", NotStarted: "h[01,03-05]"}, statesOf(results))
@@ -360,11 +420,7 @@ func (lateFailure) End() error { return errors.New("disk full") }
 func TestNoAdmissionAndACutConnectionAreToldApart(t *testing.T) {
 	hosts := lab(t, 4)
 	hosts[1].Config.ServerID = "another"
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	nobody := l.Addr().String()
-	require.NoError(t, l.Close())
-	hosts[2].Config.Address = nobody
+	hosts[2].Config.Address = "127.0.0.1:1" // a port that was another's a moment ago may be somebody's again
 	var cut net.Conn
 	hosts[3].Config.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 		nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -378,7 +434,7 @@ func TestNoAdmissionAndACutConnectionAreToldApart(t *testing.T) {
 			_ = cut.Close()
 		}
 	}
-	r := Run{Hosts: hosts, Command: line("sleep 0.5"), View: v}
+	r := Run{Hosts: hosts, Command: line("[ %n != 4 ] || sleep 60"), View: v}
 	results, _ := r.Do(context.Background())
 	assert.Equal(t, map[State]string{OK: "h01", Unreachable: "h[02-03]", Unknown: "h04"}, statesOf(results))
 	assert.Contains(t, results[1].Words, "did not admit this key")
