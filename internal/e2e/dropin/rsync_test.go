@@ -92,9 +92,10 @@ func TestRsyncGoesOnWhereItWasInterrupted(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		first := w.command(ctx, v, here, "rsync", append([]string{"--bwlimit=20m"}, args...)...)
+		first := w.command(ctx, v, here, "rsync", append([]string{"--bwlimit=4m"}, args...)...)
 		require.NoError(t, first.Start())
-		require.Eventually(t, func() bool { return length(there+"/big") > 4<<20 }, patience, 5*time.Millisecond)
+		// It has ten seconds more to go: long enough for a busy machine to come to the next line.
+		require.Eventually(t, func() bool { return length(there+"/big") > 1<<20 }, patience, 5*time.Millisecond)
 		require.NoError(t, first.Process.Signal(syscall.SIGTERM))
 		var exit *exec.ExitError
 		require.ErrorAs(t, first.Wait(), &exit)

@@ -91,7 +91,7 @@ printf 0123456789 >cut && truncate -s 4 cut && cat cut
 exec 3<>held; echo first >&3; rm held; echo second >&3; test "$(stat -L -c %s /proc/self/fd/3)" = 13; exec 3>&-
 if rmdir name.c 2>/dev/null || unlink obj 2>/dev/null; then echo wrong; fi
 mkdir empty && mv -T empty x/moved && ls x
-git init -q repo && cd repo && git config user.name a && git config user.email a@b && cp ../main.c . && git add . && git commit -qm one && git fsck --strict && cd ..
+git init -q repo && cd repo && git config user.name a && git config user.email a@b && git config maintenance.auto false && git config gc.auto 0 && cp ../main.c . && git add . && git commit -qm one && git fsck --strict && cd ..
 rm -r repo src.tar
 `
 

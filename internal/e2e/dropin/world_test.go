@@ -232,19 +232,31 @@ func (w *world) startSSHD() error {
 	return w.start(w.sshd, &w.sshLog, w.sshPort)
 }
 
-// start starts a server and waits until it listens.
+// start starts a server and waits until it listens at all of its addresses, in whatever order it opens them.
 func (w *world) start(cmd *exec.Cmd, log *buffer, port int) error {
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	for range 4000 {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.3:%d", port)); err == nil {
+	for _, ip := range hosts {
+		if err := listens(fmt.Sprintf("%s:%d", ip, port)); err != nil {
+			return fmt.Errorf("%s: %w: %s", cmd.Path, err, log)
+		}
+	}
+	return nil
+}
+
+// listens waits until somebody listens at an address.
+func listens(address string) error {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
 			return c.Close()
 		}
-		time.Sleep(5 * time.Millisecond)
+		if time.Now().After(end) {
+			return err
+		}
 	}
-	return fmt.Errorf("%s does not listen: %s", cmd.Path, log)
 }
 
 // look finds a program, also where only root usually looks.
