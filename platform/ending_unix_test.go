@@ -76,9 +76,7 @@ func TestSem24_NamedSignalsReachTheGroup(t *testing.T) {
 	for _, name := range []string{"HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TERM", "WINCH"} {
 		p := launch(t, nil, sh("trap 'echo got; exit 3' "+name+"; echo 1; while :; do sleep 0.01; done"))
 		numbers(t, p.Stdout(), 1)
-		require.NoError(t, p.Signal(name))
-		code, signal, _, err := p.Wait()
-		require.NoError(t, err)
+		code, signal := endedBy(t, p, func() error { return p.Signal(name) })
 		assert.Equal(t, int64(3), code, "%s %s", name, signal)
 		require.NoError(t, p.Release())
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -38,6 +39,8 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 	case "daemon":
 		daemonHelper()
+	case "sizes":
+		sizesHelper()
 	default:
 		os.Exit(99)
 	}
@@ -91,6 +94,18 @@ func daemonHelper() {
 		_ = p.Release()
 	}
 	_ = trees.Close()
+}
+
+// sizesHelper says the size of its terminal each time that it is told of a new one.
+func sizesHelper() {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, unix.SIGWINCH)
+	fmt.Println("ready")
+	for range changed {
+		if size, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil {
+			fmt.Println(size.Row, size.Col)
+		}
+	}
 }
 
 // askDaemon starts a daemon helper by cmd, which gets the test binary's name
@@ -173,6 +188,30 @@ func collect(t *testing.T, p *Process) (stdout, stderr string) {
 	require.NoError(t, err)
 	require.NoError(t, p.Release())
 	return string(out), string(complaints)
+}
+
+// endedBy tells a shell to end, again while it does not: some lose a signal that comes while they start a command.
+func endedBy(t *testing.T, p *Process, tell func() error) (code int64, signal string) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		code, signal, _, err = p.Wait()
+		ended <- err
+	}()
+	for range 30 {
+		require.NoError(t, tell())
+		select {
+		case err := <-ended:
+			require.NoError(t, err)
+			return code, signal
+		case <-time.After(time.Second):
+		}
+	}
+	require.NoError(t, p.Kill())
+	<-ended
+	require.Fail(t, "it does not end")
+	return code, signal
 }
 
 // eachContainment runs a test over everything that can hold a tree here, and

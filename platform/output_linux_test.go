@@ -2,6 +2,7 @@ package platform
 
 import (
 	"io"
+	"os"
 	"testing"
 	"time"
 
@@ -21,6 +22,17 @@ func holds(t *testing.T, o *Output) int {
 	return size
 }
 
+// mayWiden says whether the kernel lets this process have a wide pipe now: root in a container may have too many already.
+func mayWiden(t *testing.T) bool {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	defer w.Close()
+	_, err = unix.FcntlInt(r.Fd(), unix.F_SETPIPE_SZ, widePipe)
+	return err == nil
+}
+
 func TestAPipeGrowsWhenItWasFullAndLosesNothing(t *testing.T) {
 	p := launch(t, nil, sh("head -c 3000000 /dev/zero; read x; head -c 5 /dev/zero"))
 	require.Eventually(t, func() bool { n, err := p.Stdout().Pending(); return err == nil && n == fullPipe },
@@ -32,7 +44,7 @@ func TestAPipeGrowsWhenItWasFullAndLosesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fullPipe, n)
 	assert.GreaterOrEqual(t, holds(t, p.Stdout()), fullPipe, "a user with too many wide pipes keeps the old one")
-	if unix.Geteuid() == 0 {
+	if mayWiden(t) {
 		assert.Equal(t, widePipe, holds(t, p.Stdout()))
 	}
 	assert.Equal(t, fullPipe, holds(t, p.Stderr()), "the one that carried nothing stays as it was")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,7 +76,10 @@ func TestSem29_TheFirstPromptHasSizeAndModes(t *testing.T) {
 }
 
 func TestSem29_AResizeIsFollowedAndClamped(t *testing.T) {
-	p := launch(t, nil, onTerminal("trap 'stty size' WINCH; echo ready; while :; do read x && break; done"))
+	// No shell: one that gets the signal just before it waits for input, or within its trap, may never come to it.
+	spec := onTerminal("")
+	spec.Argv, spec.Env = []string{testBinary(t)}, testEnv(helperVariable+"=sizes")
+	p := launch(t, nil, spec)
 	out := bufio.NewScanner(p.Stdout())
 	next := func() string {
 		require.True(t, out.Scan(), out.Err())
@@ -100,7 +104,7 @@ func TestSem29_AResizeIsFollowedAndClamped(t *testing.T) {
 }
 
 func TestATerminalOutlivesTheEndOfItsInput(t *testing.T) {
-	p := launch(t, nil, onTerminal("stty -echo; echo ready; read a; echo got $a; read b || echo end"))
+	p := launch(t, nil, onTerminal("stty -echo; echo ready; read a; echo got $a; read b || echo end; sleep 60"))
 	out := bufio.NewReader(p.Stdout())
 	line := func() string {
 		s, err := out.ReadString('\n')
@@ -115,7 +119,11 @@ func TestATerminalOutlivesTheEndOfItsInput(t *testing.T) {
 	_, err = io.WriteString(p.Stdin(), "y\n")
 	assert.ErrorIs(t, err, syscall.EPIPE)
 	assert.NoError(t, p.Resize(10, 10, 0, 0), "the terminal is open")
+	require.NoError(t, p.Stdout().SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	_, err = out.ReadByte()
+	assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "read still waits")
 	assert.True(t, alive(p.Pid()))
+	// Its sleep: the kernel ends read(2) before it sends HUP (pty_close), and a shell with nothing left to do may be faster.
 	require.NoError(t, p.Stdout().Close())
 	_, signal, _, err := p.Wait()
 	require.NoError(t, err)
@@ -210,10 +218,17 @@ func TestTerminateHangsUpATerminalsTree(t *testing.T) {
 func TestKillForegroundLeavesTheRest(t *testing.T) {
 	eachContainment(t, func(t *testing.T, trees *Trees) {
 		// The shell and its job in front ignore the hang-up; behind are a job and one with a session of its own.
-		p := launch(t, trees, onTerminal(`trap '' HUP; set -m; sleep 60 & echo $!; setsid sh -c 'echo $$; sleep 60' & sleep 0.1
-			sh -c 'echo $$; exec sleep 60'`))
-		pids := numbers(t, p.Stdout(), 3)
-		behind, away, front := pids[0], pids[1], pids[2]
+		p := launch(t, trees, onTerminal(`trap '' HUP; set -m; sleep 60 & echo behind $!; setsid sh -c 'echo away $$; sleep 60' &
+			sh -c 'echo front $$; exec sleep 60'`))
+		pids := map[string]int{} // in any order
+		for out := bufio.NewScanner(p.Stdout()); len(pids) < 3 && out.Scan(); {
+			name, number, _ := strings.Cut(out.Text(), " ")
+			pid, err := strconv.Atoi(number)
+			require.NoError(t, err, out.Text())
+			pids[name] = pid
+		}
+		behind, away, front := pids["behind"], pids["away"], pids["front"]
+		require.NotContains(t, []int{behind, away, front}, 0)
 		require.Eventually(t, func() bool { return p.term.inForeground() == front }, soon, time.Millisecond)
 		require.NoError(t, p.Stdout().Close())
 		assert.True(t, alive(front), "HUP is ignored")

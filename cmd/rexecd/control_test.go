@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,8 +25,17 @@ func (l *failing) Accept() (net.Conn, error) {
 	return l.Listener.Accept()
 }
 
+// short is a folder whose path leaves room for a socket's name (unix(7)): without the test's own in it.
+func short(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rx")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
 func TestTheControlSocketOutlivesAFailingAccept(t *testing.T) {
-	p := paths{data: t.TempDir()}
+	p := paths{data: short(t)}
 	l, err := listenControl(p)
 	require.NoError(t, err)
 	served := make(chan struct{})
@@ -43,7 +53,7 @@ func TestTheControlSocketOutlivesAFailingAccept(t *testing.T) {
 }
 
 func TestWhoeverIsSilentAtTheControlSocketKeepsNobodyWaiting(t *testing.T) {
-	p := paths{data: t.TempDir()}
+	p := paths{data: short(t)}
 	l, err := listenControl(p)
 	require.NoError(t, err)
 	served := make(chan struct{})
@@ -68,7 +78,7 @@ func TestWhoeverIsSilentAtTheControlSocketKeepsNobodyWaiting(t *testing.T) {
 }
 
 func TestOfDaemonsThatStartTogetherOneHasTheControlSocket(t *testing.T) {
-	p := paths{data: t.TempDir()}
+	p := paths{data: short(t)}
 	listening := make(chan net.Listener, 20)
 	var starting sync.WaitGroup
 	for range cap(listening) {
