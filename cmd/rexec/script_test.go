@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -164,7 +166,7 @@ func TestScripts(t *testing.T) {
 			}
 			return d.files(env.WorkDir)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exit": exitCommand, "zeros": zerosCommand, "signal": signalCommand},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exit": exitCommand, "zeros": zerosCommand, "signal": signalCommand, "shows": showsCommand},
 	})
 }
 
@@ -279,6 +281,32 @@ func signalCommand(ts *testscript.TestScript, _ bool, args []string) {
 	again.Wait()
 	if got := ending(ts, cmd.Wait()); got != want {
 		ts.Fatalf("%v, want %v", got, want)
+	}
+}
+
+// showsCommand is "shows REGEXP FILE PROGRAM...": on a terminal into which FILE is typed, the program must show that.
+// testscript's own ttyout closes the terminal when the program has ended, whatever was not yet read of it.
+func showsCommand(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	typed := ts.ReadFile(args[1]) + "\x04"
+	cmd := exec.Command(args[2], args[3:]...)
+	cmd.Dir = ts.Getenv("WORK")
+	for _, name := range []string{"PATH", "WORK", "HOME", "REXEC_CONFIG_DIR", "GORACE"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	screen, err := pty.Start(cmd)
+	ts.Check(err)
+	defer screen.Close()
+	_, err = io.WriteString(screen, typed)
+	ts.Check(err)
+	var shown strings.Builder
+	_, _ = io.Copy(&shown, screen) // to its end, which is EIO
+	if got := ending(ts, cmd.Wait()); got != "0" {
+		ts.Fatalf("%v: %q", got, shown.String())
+	}
+	if !want.MatchString(shown.String()) {
+		ts.Fatalf("no %q in %q", args[0], shown.String())
 	}
 }
 

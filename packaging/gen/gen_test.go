@@ -6,9 +6,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"rexec/internal/e2e/sources"
 )
 
 func TestManPagesAreNotStale(t *testing.T) {
+	require.NoError(t, sources.Look("../..")) // what the programs say of themselves
 	made, err := generate("../..")
 	require.NoError(t, err)
 	require.Len(t, made, len(pages))
