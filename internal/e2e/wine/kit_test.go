@@ -240,10 +240,28 @@ func (b *box) eventually(promise time.Duration, is func() bool, words string) {
 // mark is a word that no other process has on its command line.
 func mark() string { return fmt.Sprintf("mark%d", time.Now().UnixNano()) }
 
-// lives waits until n processes have mark on their command line.
+// lives waits until n processes have mark on their command line. That they are gone is promised; how long wine takes to
+// start them is not.
 func (b *box) lives(mark string, n int) {
 	b.t.Helper()
-	b.eventually(2*time.Second, func() bool { return len(b.w.processes(mark)) == n }, fmt.Sprintf("%d processes with %s", n, mark))
+	promise := patience / slack
+	if n == 0 {
+		promise = 5 * time.Second
+	}
+	b.eventually(promise, func() bool { return len(b.w.processes(mark)) == n }, fmt.Sprintf("%d processes with %s", n, mark))
+}
+
+// tree starts a command with a child and a grandchild, and waits until all three are there and the client has heard of it.
+func (b *box) tree(mark string) (cmd *exec.Cmd, errs *syncBuffer) {
+	b.t.Helper()
+	cmd = b.rexec("box", `C:\rx\tool.exe tree `+mark)
+	var out syncBuffer
+	errs = &syncBuffer{}
+	cmd.Stdout, cmd.Stderr = &out, errs
+	require.NoError(b.t, cmd.Start())
+	b.eventually(patience/slack, func() bool { return strings.Contains(out.String(), "started") }, "the tree has started")
+	b.lives(mark, 3) // cmd.exe, the child, the grandchild
+	return cmd, errs
 }
 
 // freePort is one that was free a moment ago.

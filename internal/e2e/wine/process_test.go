@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -74,9 +75,7 @@ func TestSem11_BytesAreTheSameBothWays(t *testing.T) {
 func TestSem25_TheGrandchildDiesWithTheConnection(t *testing.T) {
 	b := need(t).daemon(t)
 	m := mark()
-	cmd := b.rexec("box", `C:\rx\tool.exe tree `+m)
-	require.NoError(t, cmd.Start())
-	b.lives(m, 3) // cmd.exe, the child, the grandchild
+	cmd, _ := b.tree(m)
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	b.lives(m, 0)
@@ -84,20 +83,24 @@ func TestSem25_TheGrandchildDiesWithTheConnection(t *testing.T) {
 
 func TestSem26_TimeoutEndsTheWholeTree(t *testing.T) {
 	b := need(t).daemon(t)
-	m := mark()
-	o, s := b.withStatus("", "--timeout", "2s", "box", `C:\rx\tool.exe tree `+m)
-	assert.Equal(t, 124, o.code, o.stderr)
-	assert.Equal(t, "timeout", s.Kind)
-	assert.Equal(t, "started\n", o.stdout)
-	b.lives(m, 0)
+	for limit := 2 * time.Second; ; limit *= 2 { // until it is enough for wine to start three processes
+		m := mark()
+		o, s := b.withStatus("", "--timeout", limit.String(), "box", `C:\rx\tool.exe tree `+m)
+		assert.Equal(t, 124, o.code, o.stderr)
+		assert.Equal(t, "timeout", s.Kind)
+		b.lives(m, 0)
+		if o.stdout == "started\n" {
+			return
+		}
+		require.Empty(t, o.stdout)
+		require.Less(t, limit, patience)
+	}
 }
 
 func TestSem24_ASignalEndsACommandAndIsToldAsWhatItWas(t *testing.T) {
 	b := need(t).daemon(t)
 	m := mark()
-	cmd := b.rexec("box", `C:\rx\tool.exe tree `+m)
-	require.NoError(t, cmd.Start())
-	b.lives(m, 3)
+	cmd, _ := b.tree(m)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	err := cmd.Wait()
 	require.Error(t, err)
@@ -124,11 +127,7 @@ func TestSem25_WhatWasStartedToStayStays(t *testing.T) {
 func TestSem7_ADaemonThatIsKilledTakesItsCommandsAlong(t *testing.T) {
 	b := windowsDaemon(t, need(t))
 	m := mark()
-	cmd := b.rexec("box", `C:\rx\tool.exe tree `+m)
-	var errs syncBuffer
-	cmd.Stderr = &errs
-	require.NoError(t, cmd.Start())
-	b.lives(m, 3)
+	cmd, errs := b.tree(m)
 	b.kill()
 	_ = cmd.Wait()
 	assert.Equal(t, 255, cmd.ProcessState.ExitCode())
@@ -140,7 +139,7 @@ func TestAThousandCommandsLeaveNoHandle(t *testing.T) {
 	t.Parallel() // beside the other that takes long
 	b := need(t).daemon(t)
 	c := b.dial()
-	ctx, stop := context.WithTimeout(t.Context(), 3*patience) // a start takes a tenth of a second on a busy machine
+	ctx, stop := context.WithTimeout(t.Context(), 4*patience) // a start takes a tenth of a second on a busy machine
 	defer stop()
 	var unborn atomic.Int32
 	run := func() {
@@ -175,11 +174,14 @@ func TestAThousandCommandsLeaveNoHandle(t *testing.T) {
 	began := time.Now()
 	times(n)
 	t.Logf("%d commands, %.0f ms each", n, time.Since(began).Seconds()*1000/float64(n))
-	after := b.handles()
-	t.Logf("%d handles before, %d after", before, after)
 	assert.Positive(t, before)
-	assert.Less(t, after, before+30)
-	assert.Less(t, int(unborn.Load()), max(2, n/100), "starts that wine could not make")
+	after := 0
+	b.eventually(10*time.Second, func() bool { // what the last commands had may still be on its way out
+		after = b.handles()
+		return after < before+30
+	}, fmt.Sprintf("%d handles before, not many more after", before))
+	t.Logf("%d handles before, %d after", before, after)
+	assert.Less(t, int(unborn.Load()), max(5, n/50), "starts that wine could not make")
 }
 
 // handles counts those of the daemon.

@@ -114,7 +114,7 @@ func (w *world) boot() error {
 		return fmt.Errorf("wineboot: %w: %s", err, out)
 	}
 	// What it started is still at work on the registry; the end of the last is the end of the set-up.
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	whole := exec.CommandContext(ctx, "wineserver", "-w")
 	whole.Env = w.environ()
