@@ -16,7 +16,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"rexec/hmacauth"
 	"rexec/internal/faulty"
+	"rexec/internal/server"
 )
 
 func TestSem30_HoweverItEndsTheTerminalIsAsItWas(t *testing.T) {
@@ -170,7 +172,7 @@ func TestSem24_ASignalAtAClientWithATerminalThereIsAGoodbye(t *testing.T) {
 }
 
 func TestASuspendedClientGivesTheTerminalBackAndKeepsItsCommand(t *testing.T) {
-	cfg := daemon(t, nil) // which loses a silent client after two seconds
+	cfg := daemon(t, func(c *server.Config) { c.Params = hmacauth.Params{PingSeconds: 1, PingCount: 3} }) // which loses a silent client after four seconds
 	p := clientOf(t, cfg)
 	shell := exec.Command("bash", "--norc", "-i")
 	shell.Env = append(p.rexec().Env, "PS1=here> ", "INPUTRC=/dev/null", "PATH="+bin+":"+pathOf(p))
@@ -190,7 +192,7 @@ func TestASuspendedClientGivesTheTerminalBackAndKeepsItsCommand(t *testing.T) {
 	}, "the shell has its terminal: %q", s.screen)
 	s.types("bg\r")
 	s.sees("rexec box &")
-	time.Sleep(2500 * time.Millisecond) // the silence that the daemon would not bear
+	time.Sleep(4500 * time.Millisecond) // the silence that the daemon would not bear
 	require.NoError(t, pty.Setsize(s.tty, &pty.Winsize{Rows: 40, Cols: 100}))
 	s.types("fg\r")
 	s.isRaw()
