@@ -18,9 +18,12 @@ var longAgo = time.Unix(1, 0)
 // An output that was read to its last counted byte is asked for so long whether somebody still holds it: one that nobody
 // holds says so at once. The other end of a terminal is the daemon's as well until the leader ended, and so for a moment
 // a copy of it is that of every command which is just being started.
+// Package os looks at the deadline before it looks at the source: a goroutine that was held up between the two hears that
+// the time is over and not that nobody has the source any more. So it asks again, for a moment.
 const (
 	probeTime         = time.Millisecond
 	probeTimeTerminal = 50 * time.Millisecond
+	probeAgain        = 2
 )
 
 // outlet carries one output of the command to its lane. Read is the reader that the lane's Fill gets: it passes the
@@ -107,11 +110,17 @@ func (o *outlet) Read(p []byte) (int, error) {
 
 // probe finds out whether the source would have given more than the cut allows.
 func (o *outlet) probe() {
-	if o.src.SetReadDeadline(time.Now().Add(o.probeFor)) != nil {
-		return
+	for again, wait := 0, o.probeFor; ; again, wait = again+1, probeTime {
+		if o.src.SetReadDeadline(time.Now().Add(wait)) != nil {
+			return
+		}
+		n, err := o.src.Read(make([]byte, 1))
+		late := errors.Is(err, os.ErrDeadlineExceeded)
+		if !late || again == probeAgain {
+			o.held.Store(n > 0 || late)
+			return
+		}
 	}
-	n, err := o.src.Read(make([]byte, 1))
-	o.held.Store(n > 0 || errors.Is(err, os.ErrDeadlineExceeded))
 }
 
 // cutNow fixes what is still to be delivered: what the source holds at this moment.
