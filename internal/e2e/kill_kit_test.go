@@ -126,7 +126,7 @@ func (p *program) nothingLeft() {
 	eventually(p.t, patience, func() bool { words = p.left(); return len(words) == 0 }, "nothing is left, but: %v", lazy(func() any { return words }))
 }
 
-// logs waits until the daemon's log has text, which comes through a pipe and so behind what it tells of.
+// logs waits until the daemon's log has text, which may be written behind what it tells of.
 func (p *program) logs(text string) {
 	p.t.Helper()
 	eventually(p.t, patience, func() bool { return strings.Contains(p.log.String(), text) }, "%q in the log: %s", text, p.log)
