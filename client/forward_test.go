@@ -129,7 +129,7 @@ func TestForwardedBytesAreWholeAndEachDirectionEndsApart(t *testing.T) {
 	require.NoError(t, conn.Close())
 	require.NoError(t, conn.Err())
 
-	require.Eventually(t, func() bool { return len(g.lines(t, "forward.ended")) == 1 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(g.lines(t, "forward.ended")) == 1 }, 20*time.Second, 5*time.Millisecond)
 	assert.Regexp(t, `"key":"admin",.*"address":"`+at+`","origin":"a test"}$`, strings.TrimSpace(g.lines(t, "forward.accepted")[0]))
 	assert.Contains(t, g.lines(t, "forward.ended")[0], fmt.Sprintf(`"kind":"exited","code":0,"in":%d,"out":%d,`, len(data), 2*len(data)))
 }
@@ -158,7 +158,7 @@ func TestManyConnectionsShareOneLink(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.Eventually(t, func() bool { return g.Status().Sessions == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return g.Status().Sessions == 0 }, 20*time.Second, 5*time.Millisecond)
 }
 
 func TestAResetBehindTheDaemonIsNoEnd(t *testing.T) {
@@ -226,12 +226,10 @@ func TestALostLinkIsNoEndEither(t *testing.T) {
 func TestWhatCannotBeReachedIsSaid(t *testing.T) {
 	c := client.New(newGate(t, policy.Key{}).cfg)
 	defer c.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
 	var unreachable *client.UnreachableError
-	for address, why := range map[string]string{l.Addr().String(): "connection refused", "x.invalid:80": "no such name", "nowhere": "missing port in address"} {
-		_, err = c.Forward(context.Background(), address, "")
+	// A name with two dots in a row is none, which needs no name server to know; nobody listens on port 1.
+	for address, why := range map[string]string{"127.0.0.1:1": "connection refused", "no..name:80": "no such name", "nowhere": "missing port in address"} {
+		_, err := c.Forward(context.Background(), address, "")
 		require.ErrorAs(t, err, &unreachable, address)
 		assert.Contains(t, unreachable.Reason, why)
 	}
@@ -288,23 +286,25 @@ func TestSem48_AForwardedConnectionIsASessionOfTheKey(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.ErrorAs(t, c.Shell(context.Background(), "true").Run(), &refused)
 	require.NoError(t, first.Close())
-	require.Eventually(t, func() bool { return c.Shell(context.Background(), "true").Run() == nil }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return c.Shell(context.Background(), "true").Run() == nil }, 20*time.Second, 5*time.Millisecond)
 }
 
 func TestSem48_LimitsOfTimeEndAForwardedConnection(t *testing.T) {
 	at := target(t, echo)
 	for why, key := range map[string]policy.Key{
 		"without a byte":   {IdleTimeout: 50 * time.Millisecond},
-		"allows a session": {MaxDuration: 50 * time.Millisecond},
+		"allows a session": {MaxDuration: time.Second}, // the connection must be made by then
 	} {
-		c := client.New(newGate(t, key).cfg)
-		conn, err := c.Forward(context.Background(), at, "")
-		require.NoError(t, err)
-		_, err = io.ReadAll(conn)
-		var broken *client.BrokenError
-		require.ErrorAs(t, err, &broken)
-		assert.Contains(t, broken.Reason, why)
-		require.NoError(t, c.Close())
+		t.Run(why, func(t *testing.T) {
+			c := client.New(newGate(t, key).cfg)
+			conn, err := c.Forward(context.Background(), at, "")
+			require.NoError(t, err)
+			_, err = io.ReadAll(conn)
+			var broken *client.BrokenError
+			require.ErrorAs(t, err, &broken)
+			assert.Contains(t, broken.Reason, why)
+			require.NoError(t, c.Close())
+		})
 	}
 }
 
