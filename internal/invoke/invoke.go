@@ -164,7 +164,7 @@ func (r *running) run() error {
 			r.console.look()
 		}
 		if r.left != nil && leave == nil {
-			leave = time.After(goodbyeTime)
+			leave = time.After(r.console.Goodbye)
 		}
 	}
 }

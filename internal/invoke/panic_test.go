@@ -95,7 +95,7 @@ func panicking(where string) int {
 		return explosive{c, where, &armed}, err
 	}
 	if where == "deadline" {
-		cfg.Ping, cfg.PingCount = 100*time.Millisecond, 1
+		cfg.Ping, cfg.PingCount = time.Second, 1 // not before the command runs, however slow the machine is
 	}
 	opt := invoke.Options{Host: "box", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Verbose: true,
 		Terminal: &invoke.Terminal{Local: local, Name: "xterm", Escapes: localterm.NewEscapes('~')}}

@@ -21,14 +21,16 @@ type Terminal struct {
 	Escapes *localterm.Escapes
 	// Quiet is how long nothing has come when the user is told; 0: 10 s, twice what a client waits before it asks.
 	Quiet time.Duration
+	// Goodbye is how long the verdict behind a goodbye is waited for; 0: 200 ms, for who leaves does not want to wait.
+	Goodbye time.Duration
 }
 
 const (
 	defaultQuiet = 10 * time.Second
 	quietTick    = 250 * time.Millisecond // how often a line about the silence is looked at
 	statusTime   = 2 * time.Second        // a round trip that takes longer is not waited for
-	goodbyeTime  = 200 * time.Millisecond // for the verdict behind a goodbye: who leaves does not want to wait
-	awayTime     = 24 * time.Hour         // asked for before this process is suspended
+	goodbyeTime  = 200 * time.Millisecond
+	awayTime     = 24 * time.Hour // asked for before this process is suspended
 )
 
 // errLeft is the result when the user left without waiting for one.
@@ -54,6 +56,9 @@ type console struct {
 func newConsole(r *running, t Terminal) *console {
 	if t.Quiet == 0 {
 		t.Quiet = defaultQuiet
+	}
+	if t.Goodbye == 0 {
+		t.Goodbye = goodbyeTime
 	}
 	c := &console{Terminal: t, r: r, began: time.Now(), size: t.Local.Size(), status: make(chan string, 1), quiet: time.NewTimer(t.Quiet)}
 	r.cmd.Terminal = &frame.Terminal{Term: t.Name, Size: frame.Size(c.size), Modes: t.Local.Modes()}
