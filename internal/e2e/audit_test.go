@@ -229,6 +229,6 @@ func TestTheLogCostsLittle(t *testing.T) {
 		return took[mode][len(took[mode])/part]
 	}
 	t.Logf("a command costs %v without the log, %v with it (medians)", at("off", 2), at("strict", 2))
-	// Nothing came between the fastest ones, however busy the machine is.
-	assert.Less(t, at("strict", 20), at("off", 20)+slack*time.Millisecond)
+	// Little comes between the fastest ones; where the machine is so busy that they are slow, it is no finer scale.
+	assert.Less(t, at("strict", 20), at("off", 20)+max(slack*time.Millisecond, at("off", 20)))
 }
