@@ -24,10 +24,6 @@ import (
 	"rexec/internal/faulty"
 )
 
-// soon is when something comes for which no rule gives a time: with slack it is half a minute, which only who never comes
-// takes.
-const soon = 6 * time.Second
-
 // console is a real terminal of 24 lines and 80 columns with a program in it, its session's leader.
 type console struct {
 	t           *testing.T

@@ -67,6 +67,10 @@ type program struct {
 	log    fmt.Stringer
 }
 
+// soon is when something comes for which no rule gives a time: with slack it is half a minute, which only who never comes
+// takes.
+const soon = 6 * time.Second
+
 // logFile is a daemon's log in a file, so that what the daemon wrote before it answered somebody can be read as soon as the
 // answer is there. A pipe would have a reader of its own, who comes when it comes.
 type logFile string
