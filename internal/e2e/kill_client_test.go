@@ -28,7 +28,7 @@ func TestSem24_SignalsToTheClientReachTheRemoteGroup(t *testing.T) {
 		j := p.begin(p.rexec("box", `sleep 300 >/dev/null 2>&1 & trap "kill $!; echo got; exit 9" `+name+`; echo ready; wait`))
 		j.says("ready")
 		j.signal(s)
-		o := j.wait(patience)
+		o := j.wait(soon)
 		o.stderr = "" // shells name the signal that a command of theirs died of
 		assert.Equal(t, outcome{stdout: "ready\ngot\n", code: 9}, o, name)
 	}
@@ -42,7 +42,7 @@ func TestSem24_WhatTheCommandDiesOfTheClientDiesOf(t *testing.T) {
 		j := p.begin(p.rexec("box", `sh -c 'echo ready; exec sleep 300'; echo not reached`))
 		j.says("ready")
 		j.signal(s)
-		assert.Equal(t, outcome{stdout: "ready\n", code: 128 + int(s), signal: s.String()}, j.wait(patience), name)
+		assert.Equal(t, outcome{stdout: "ready\n", code: 128 + int(s), signal: s.String()}, j.wait(soon), name)
 	}
 	// Of a signal that nobody sent here it does not.
 	assert.Equal(t, outcome{code: 143}, p.run(p.rexec("box", "kill -TERM $$"), ""))
@@ -58,7 +58,7 @@ func TestSem24_TheSecondInterruptEndsTheWholeTree(t *testing.T) {
 	// sent: where that can be more than a second, the next one is the second.
 	interrupt := func(times int) (second bool) {
 		j.signal(syscall.SIGINT)
-		eventually(t, patience, func() bool {
+		eventually(t, soon, func() bool {
 			second = strings.Contains(j.err.String(), "a second SIGINT: the whole tree is to end")
 			return second || strings.Count(j.err.String(), "passing SIGINT on") == times
 		}, "signal %d is taken: %s", times, j.err)
@@ -74,7 +74,7 @@ func TestSem24_TheSecondInterruptEndsTheWholeTree(t *testing.T) {
 		require.Greater(t, time.Since(before), time.Second, "two within a second end it: %s", j.err)
 		before = sent
 	}
-	o := j.wait(patience)
+	o := j.wait(soon)
 	o.stderr = "" // its story
 	assert.Equal(t, outcome{stdout: "ready\n", code: 130, signal: "interrupt"}, o)
 	assert.Equal(t, "canceled", status().Kind)
@@ -96,9 +96,9 @@ func TestSem24_OneInterruptThatIsIgnoredChangesNothing(t *testing.T) {
 	j := p.begin(p.rexec("-v", "box", `trap '' INT; echo ready; while [ ! -e `+taken+` ]; do sleep 0.05; done; sleep 0.5; echo whole; exit 4`))
 	j.says("ready")
 	j.signal(syscall.SIGINT)
-	eventually(t, patience, func() bool { return strings.Contains(j.err.String(), "passing SIGINT on") }, "the signal is taken: %s", j.err)
+	eventually(t, soon, func() bool { return strings.Contains(j.err.String(), "passing SIGINT on") }, "the signal is taken: %s", j.err)
 	require.NoError(t, os.WriteFile(taken, nil, 0o600))
-	o := j.wait(patience)
+	o := j.wait(soon)
 	o.stderr = "" // its story
 	assert.Equal(t, outcome{stdout: "ready\nwhole\n", code: 4}, o)
 }
@@ -112,7 +112,7 @@ func TestSem24_AShellLoopStopsWithItsCommand(t *testing.T) {
 	j := p.begin(loop)
 	j.says("ready")
 	require.NoError(t, syscall.Kill(-loop.Process.Pid, syscall.SIGINT)) // as ^C does
-	assert.Equal(t, "interrupt", j.wait(patience).signal)
+	assert.Equal(t, "interrupt", j.wait(soon).signal)
 	p.nothingLeft()
 }
 
@@ -147,7 +147,7 @@ func TestSem26_ATimeoutEndsTheTree(t *testing.T) {
 	const timeout = 3 * time.Second // in which it must get to say ready
 	cmd, status := p.withStatus("--timeout", timeout.String(), "box", escapeUnlessGroup()+`echo ready; sleep 300`)
 	began := time.Now()
-	o := p.begin(cmd).wait(patience)
+	o := p.begin(cmd).wait(soon)
 	took := time.Since(began)
 	assert.Equal(t, 124, o.code)
 	assert.Equal(t, "ready\n", o.stdout, "what it said is delivered")
@@ -177,7 +177,7 @@ func TestSem26_TheDaemonKeepsTheTimeWhenTheClientIsStopped(t *testing.T) {
 	j := p.begin(p.rexec("--timeout", "3s", "box", "echo ready; sleep 300"))
 	j.says("ready")
 	j.signal(syscall.SIGSTOP)
-	eventually(t, patience, func() bool { return len(p.tree()) == 0 }, "the tree is gone long before a silent client is lost")
+	eventually(t, soon, func() bool { return len(p.tree()) == 0 }, "the tree is gone long before a silent client is lost")
 	j.signal(syscall.SIGCONT)
-	assert.Equal(t, 124, j.wait(patience).code)
+	assert.Equal(t, 124, j.wait(soon).code)
 }

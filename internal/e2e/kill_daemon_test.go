@@ -30,11 +30,11 @@ func TestSem07_ADaemonKilledDuringACommandLeavesNothingAndTheOutcomeIsUnknown(t 
 	cmd, status := p.withStatus("box", escape+`echo ready; sleep 300`)
 	j := p.begin(cmd)
 	j.says("ready")
-	eventually(t, patience, func() bool { return len(p.tree()) >= 5 }, "two shells, three sleeps: %v", lazy(func() any { return p.tree() }))
+	eventually(t, soon, func() bool { return len(p.tree()) >= 5 }, "two shells, three sleeps: %v", lazy(func() any { return p.tree() }))
 
 	killed := time.Now()
 	p.kill()
-	o := j.wait(patience)
+	o := j.wait(soon)
 	assertWithin(t, time.Second, j.ended.Sub(killed), "the client notices")
 	t.Logf("the client knew after %v", j.ended.Sub(killed))
 	assert.Equal(t, 255, o.code)
@@ -61,7 +61,7 @@ func TestSem07_ADaemonKilledAtAnyMomentOfAStartLeavesNothing(t *testing.T) {
 		time.Sleep(rand.N(time.Duration(20+rng.IntN(180)) * time.Millisecond)) // the moment is the test
 		p.kill()
 		for _, j := range jobs {
-			assert.Equal(t, 255, j.wait(patience).code)
+			assert.Equal(t, 255, j.wait(soon).code)
 		}
 		p.serve()
 		p.nothingLeft()
@@ -103,7 +103,7 @@ func TestSem07_ACommandThatLeftItsFolderAndItsNameIsFoundByItsLeader(t *testing.
 		away := filepath.Join(filepath.Dir(trees.Folder("x")), "away-"+filepath.Base(t.TempDir())+fmt.Sprint(os.Getpid()))
 		require.NoError(t, trees.Close())
 		require.NoError(t, os.Mkdir(away, 0o755))
-		t.Cleanup(func() { eventually(t, patience, func() bool { return os.Remove(away) == nil }, "%s is empty", away) })
+		t.Cleanup(func() { eventually(t, soon, func() bool { return os.Remove(away) == nil }, "%s is empty", away) })
 		leave = "echo $$ > " + away + "/cgroup.procs; "
 	}
 	file := filepath.Join(t.TempDir(), "pid")
@@ -112,9 +112,9 @@ func TestSem07_ACommandThatLeftItsFolderAndItsNameIsFoundByItsLeader(t *testing.
 	defer reap(t, pid)
 	p.recorded(pid)
 	p.kill()
-	assert.Equal(t, 255, j.wait(patience).code)
+	assert.Equal(t, 255, j.wait(soon).code)
 	p.serve()
-	eventually(t, patience, func() bool { return !alive(pid) }, "%d is gone", pid)
+	eventually(t, soon, func() bool { return !alive(pid) }, "%d is gone", pid)
 	p.nothingLeft()
 }
 
@@ -125,7 +125,7 @@ func TestSem07_WhatPolicyKeepsOutlivesTheDaemon(t *testing.T) {
 	pid := pidIn(t, file)
 	defer reap(t, pid)
 	p.kill()
-	assert.Equal(t, 255, j.wait(patience).code)
+	assert.Equal(t, 255, j.wait(soon).code)
 	p.serve()
 	assert.True(t, alive(pid))
 }
@@ -148,7 +148,7 @@ func TestSem27_TermWaitsForCommandsAndThenEndsThem(t *testing.T) {
 		}
 		return err != nil
 	}, "nobody is let in")
-	o := short.wait(patience)
+	o := short.wait(soon)
 	assert.Equal(t, 3, o.code, o.stderr)
 	assert.True(t, strings.HasSuffix(o.stdout, "\n1000\n"))
 

@@ -31,9 +31,6 @@ import (
 // tick is how often a condition that nobody tells of is looked at.
 const tick = 10 * time.Millisecond
 
-// patience stands where nobody promises a time. A wait ends when what it waits for is there: only what never comes costs it.
-const patience = 6 * time.Second
-
 // eventually waits until is, at most slack times promise. It looks once more behind that, however long a look takes.
 func eventually(t *testing.T, promise time.Duration, is func() bool, words string, args ...any) {
 	t.Helper()
@@ -123,19 +120,19 @@ func (p *program) left() (words []string) {
 func (p *program) nothingLeft() {
 	p.t.Helper()
 	var words []string
-	eventually(p.t, patience, func() bool { words = p.left(); return len(words) == 0 }, "nothing is left, but: %v", lazy(func() any { return words }))
+	eventually(p.t, soon, func() bool { words = p.left(); return len(words) == 0 }, "nothing is left, but: %v", lazy(func() any { return words }))
 }
 
 // logs waits until the daemon's log has text, which may be written behind what it tells of.
 func (p *program) logs(text string) {
 	p.t.Helper()
-	eventually(p.t, patience, func() bool { return strings.Contains(p.log.String(), text) }, "%q in the log: %s", text, p.log)
+	eventually(p.t, soon, func() bool { return strings.Contains(p.log.String(), text) }, "%q in the log: %s", text, p.log)
 }
 
 // recorded waits until the daemon has written down which process leads a command: the command runs a moment before.
 func (p *program) recorded(pid int) {
 	p.t.Helper()
-	eventually(p.t, patience, func() bool {
+	eventually(p.t, soon, func() bool {
 		files, _ := filepath.Glob(filepath.Join(p.state, "run", "*"))
 		for _, f := range files {
 			if b, err := os.ReadFile(f); err == nil && strings.Contains(string(b), fmt.Sprintf(`"PID":%d,`, pid)) {
@@ -186,7 +183,7 @@ func (p *program) begin(cmd *exec.Cmd) *job {
 // says waits until the program has printed text.
 func (j *job) says(text string) {
 	j.t.Helper()
-	eventually(j.t, patience, func() bool { return strings.Contains(j.out.String(), text) },
+	eventually(j.t, soon, func() bool { return strings.Contains(j.out.String(), text) },
 		"%q on stdout: %q, %q", text, j.out, j.err)
 }
 
@@ -307,7 +304,7 @@ var hasCgroups = sync.OnceValue(func() bool {
 func pidIn(t *testing.T, path string) int {
 	t.Helper()
 	var pid int
-	eventually(t, patience, func() bool {
+	eventually(t, soon, func() bool {
 		b, _ := os.ReadFile(path)
 		n, err := strconv.Atoi(strings.TrimSpace(string(b)))
 		pid = n
@@ -330,7 +327,7 @@ func alive(pid int) bool {
 func reap(t *testing.T, pid int) {
 	t.Helper()
 	_ = syscall.Kill(pid, syscall.SIGKILL)
-	eventually(t, patience, func() bool { return !alive(pid) }, "%d is gone", pid)
+	eventually(t, soon, func() bool { return !alive(pid) }, "%d is gone", pid)
 }
 
 func assertWithin(t *testing.T, promise, took time.Duration, words string) {

@@ -241,11 +241,11 @@ func TestSoakUnderRandomKillsNoResultIsWrongAndNothingIsLeft(t *testing.T) {
 	proxy.Close()
 
 	// Everything is back to the start.
-	eventually(t, patience, func() bool { return len(p.tree()) == 0 }, "no process is left")
+	eventually(t, soon, func() bool { return len(p.tree()) == 0 }, "no process is left")
 	p.nothingLeft()
 	// A folder that became empty while there was no daemon is the next one's to remove, in a minute. One may be gone by now.
 	for _, dir := range folders(s.logs) {
-		eventually(t, patience, func() bool {
+		eventually(t, soon, func() bool {
 			b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
 			return err != nil || strings.Contains(string(b), "populated 0\n")
 		}, "%s is empty", dir)
@@ -258,7 +258,7 @@ func TestSoakUnderRandomKillsNoResultIsWrongAndNothingIsLeft(t *testing.T) {
 	p.serve()
 	assert.Empty(t, folders(s.logs), "cgroup folders")
 	base, fds, threads := 0, 0, 0
-	eventually(t, patience, func() bool {
+	eventually(t, soon, func() bool {
 		_, fds, threads = rss(t, p.daemon.Process.Pid)
 		base = len(children(p.daemon.Process.Pid))
 		return base == 0 && fds <= 16

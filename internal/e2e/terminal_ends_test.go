@@ -25,19 +25,19 @@ func TestSem25_ACommandThatEndedLeavesItsTerminalToNobody(t *testing.T) {
 	y := sit(t, "", nil, nil)
 	y.populate(false)
 	y.types("\x03") // the one in front ends, and the shell has the terminal again
-	y.gone(patience, "front")
+	y.gone(soon, "front")
 	began := time.Now()
 	y.types("exit 3\n")
 	if waited := waitsForJobs(y); waited { // some shells ask once more while a job runs
 		go func() { _, _ = io.WriteString(y.in, "exit 3\n") }() // others are only slow: nobody may be there to take it
 	}
-	r, err := y.result(patience)
+	r, err := y.result(soon)
 	require.NoError(t, err)
-	assertWithin(t, patience, time.Since(began), "nobody is waited for")
+	assertWithin(t, soon, time.Since(began), "nobody is waited for")
 	assert.Equal(t, frame.Exited, r.Verdict.Kind)
 	assert.Equal(t, int64(3), r.Verdict.Code)
 	assert.GreaterOrEqual(t, r.Verdict.Survivors, uint32(2))
-	y.gone(patience, "shell")
+	y.gone(soon, "shell")
 	time.Sleep(100 * time.Millisecond) // whoever is hung up is gone by then
 	y.lives("nohup", "behind", "away")
 }
@@ -61,11 +61,11 @@ func TestSem25_TheForegroundIsHungUpWhenItsLeaderEnds(t *testing.T) {
 	for _, who := range []string{"front", "nohup", "away"} {
 		y.pids[who] = pidIn(t, filepath.Join(dir, who))
 	}
-	r, err := y.result(patience)
+	r, err := y.result(soon)
 	require.NoError(t, err)
 	assert.Equal(t, int64(4), r.Verdict.Code)
 	assert.Equal(t, frame.HeldOut, r.Verdict.Held, "one with a session of its own still had the terminal open")
-	y.gone(patience, "front")
+	y.gone(soon, "front")
 	y.lives("nohup", "away")
 }
 
@@ -146,7 +146,7 @@ func TestSem25_EveryEndOfATerminalThatIsAskedForTakesTheTree(t *testing.T) {
 				if hasCgroups() {
 					who = append(who, "away")
 				}
-				y.gone(patience, who...)
+				y.gone(soon, who...)
 				if end.do != nil {
 					assert.GreaterOrEqual(t, time.Since(began), graceOf(stubborn), "nohup ignores what asks: KILL comes after the grace")
 				}
@@ -155,7 +155,7 @@ func TestSem25_EveryEndOfATerminalThatIsAskedForTakesTheTree(t *testing.T) {
 					require.NoError(t, err)
 					assert.Equal(t, "hup\n", string(b), "a terminal's tree is asked by HUP")
 				}
-				r, err := y.result(patience)
+				r, err := y.result(soon)
 				require.NoError(t, err)
 				assert.Equal(t, end.kind, r.Verdict.Kind)
 				if hasCgroups() {
@@ -181,7 +181,7 @@ func TestSem25_ALostTerminalIsHungUpAndLeavesWhatASshWouldLeave(t *testing.T) {
 				y.populate(stubborn)
 				began := time.Now()
 				lose(y)
-				y.gone(patience, "shell", "front")
+				y.gone(soon, "shell", "front")
 				if stubborn {
 					assert.GreaterOrEqual(t, time.Since(began), grace-50*time.Millisecond, "KILL comes after the grace")
 				} else {
@@ -192,7 +192,7 @@ func TestSem25_ALostTerminalIsHungUpAndLeavesWhatASshWouldLeave(t *testing.T) {
 				time.Sleep(graceOf(stubborn) + grace)
 				y.lives("nohup", "away")
 				var unknown *client.UnknownError
-				_, err := y.result(patience)
+				_, err := y.result(soon)
 				require.ErrorAs(t, err, &unknown)
 			})
 		}
@@ -218,12 +218,12 @@ func TestSem25_OnLostDecidesWhatALostTerminalLeaves(t *testing.T) {
 				y.proxy.Cut()
 				switch lost {
 				case "tree":
-					y.gone(patience, "shell", "front", "behind", "nohup")
+					y.gone(soon, "shell", "front", "behind", "nohup")
 					if hasCgroups() {
-						y.gone(patience, "away")
+						y.gone(soon, "away")
 					}
 				case "hangup":
-					y.gone(patience, "shell", "front")
+					y.gone(soon, "shell", "front")
 					time.Sleep(2 * grace)
 					y.lives("nohup", "away")
 				case "none":

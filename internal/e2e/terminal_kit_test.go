@@ -85,7 +85,7 @@ func (y *typist) types(text string) {
 	select {
 	case err := <-done:
 		require.NoError(y.t, err)
-	case <-time.After(slack * patience):
+	case <-time.After(slack * soon):
 		y.t.Fatalf("nobody takes what is typed; the screen: %q", y.out)
 	}
 }
@@ -93,7 +93,7 @@ func (y *typist) types(text string) {
 // shows waits until text is on the screen.
 func (y *typist) shows(text string) {
 	y.t.Helper()
-	eventually(y.t, patience, func() bool { return strings.Contains(y.out.String(), text) }, "%q on the screen: %q", text, y.out)
+	eventually(y.t, soon, func() bool { return strings.Contains(y.out.String(), text) }, "%q on the screen: %q", text, y.out)
 }
 
 // populate has an interactive shell start its jobs, each in a group of its own: one in front, which writes down what asks

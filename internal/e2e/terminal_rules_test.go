@@ -80,7 +80,7 @@ func TestSem32_WhoKeepsATerminalOpenHoldsNoVerdictBack(t *testing.T) {
 			began := time.Now()
 			var exit *client.ExitError
 			require.ErrorAs(t, cmd.Run(), &exit)
-			assertWithin(t, patience, time.Since(began), "nobody is waited for")
+			assertWithin(t, soon, time.Since(began), "nobody is waited for")
 			v := exit.Result.Verdict
 			assert.Equal(t, int64(3), v.Code)
 			assert.Equal(t, frame.HeldOut, v.Held)
@@ -131,7 +131,7 @@ func TestSem33_AFloodStopsAndGoesOn(t *testing.T) {
 	y.shows("ready")
 	y.types("\x13")
 	var stopped int
-	eventually(t, patience, func() bool { // nothing more comes for ten looks in a row
+	eventually(t, soon, func() bool { // nothing more comes for ten looks in a row
 		was := stopped
 		for range 10 {
 			time.Sleep(tick)
@@ -144,7 +144,7 @@ func TestSem33_AFloodStopsAndGoesOn(t *testing.T) {
 	assert.True(t, alive(int(y.cmd.Info().Pid)), "it is stopped, not over")
 	require.NoError(t, os.WriteFile(enough, nil, 0o600))
 	y.types("\x11")
-	r, err := y.result(patience)
+	r, err := y.result(soon)
 	require.NoError(t, err)
 	assert.Equal(t, int64(6), r.Verdict.Code)
 	var want strings.Builder
@@ -194,7 +194,7 @@ func TestSem29_ResizesAreFollowedAndClamped(t *testing.T) {
 	require.NoError(t, y.cmd.Resize(frame.Size{Rows: 41, Cols: 42}))
 	y.shows("now 41 42")
 	require.NoError(t, y.cmd.Cancel(frame.CancelUser))
-	_, err := y.result(patience)
+	_, err := y.result(soon)
 	require.NoError(t, err)
 }
 
@@ -203,7 +203,7 @@ func TestSem24_OnATerminalControlCIsAByte(t *testing.T) {
 	y.types("copied\n")
 	y.shows("copied\r\ncopied\r\n") // as the terminal there echoes it, and then cat, which must be there to be interrupted
 	y.types("\x03")
-	r, err := y.result(patience)
+	r, err := y.result(soon)
 	require.NoError(t, err)
 	assert.Contains(t, y.out.String(), "interrupted")
 	assert.Contains(t, y.out.String(), "after")
@@ -220,13 +220,13 @@ func TestATerminalHasNoEndOfInputButItsCharacter(t *testing.T) {
 	assert.True(t, alive(int(y.cmd.Info().Pid)))
 	assert.NotContains(t, y.out.String(), "after")
 	require.NoError(t, y.cmd.Cancel(frame.CancelUser))
-	_, err := y.result(patience)
+	_, err := y.result(soon)
 	require.NoError(t, err)
 
 	y = sit(t, "echo ready; cat; echo after", nil, nil)
 	y.shows("ready")
 	y.types("typed\n\x04")
-	_, err = y.result(patience)
+	_, err = y.result(soon)
 	require.NoError(t, err)
 	assert.Contains(t, y.out.String(), "after")
 }

@@ -57,7 +57,7 @@ func (s *seat) types(keys string) {
 // shows waits until text comes, and forgets the screen up to there.
 func (s *seat) shows(text string) {
 	s.t.Helper()
-	eventually(s.t, patience, func() bool { return strings.Contains(s.screen.String(), text) }, "%q on the screen: %q", text, s.screen)
+	eventually(s.t, soon, func() bool { return strings.Contains(s.screen.String(), text) }, "%q on the screen: %q", text, s.screen)
 	s.screen.mu.Lock()
 	defer s.screen.mu.Unlock()
 	s.screen.b.Next(strings.Index(s.screen.b.String(), text) + len(text))
@@ -74,7 +74,7 @@ func (s *seat) leaves(code int) {
 			got = exit.ExitCode()
 		}
 		assert.Equal(s.t, code, got, "%q", s.screen)
-	case <-time.After(slack * patience):
+	case <-time.After(slack * soon):
 		s.t.Fatalf("it does not end: %q", s.screen)
 	}
 }

@@ -138,7 +138,7 @@ func TestSem36_TheScreenIsThatOfTheSameProgramHere(t *testing.T) {
 					argv = append([]string{filepath.Join(bin, "rexec"), "--env", "LC_ALL=C.UTF-8", "-t", "--argv", "box"}, argv...)
 				}
 				m := newTmux(t, env, 60, 200, argv...)
-				eventually(t, patience, func() bool { return strings.Contains(m.screen(), f.drawn) }, "%s is drawn %s: %s", f.name, side, lazy(func() any { return m.screen() }))
+				eventually(t, soon, func() bool { return strings.Contains(m.screen(), f.drawn) }, "%s is drawn %s: %s", f.name, side, lazy(func() any { return m.screen() }))
 				sides[side] = m
 			}
 			var here, there string
@@ -159,7 +159,7 @@ func TestSem36_TheScreenIsThatOfTheSameProgramHere(t *testing.T) {
 				for before, end := here, time.Now().Add(300*time.Millisecond); state(sides["here"]) == before && time.Now().Before(end); {
 					time.Sleep(tick)
 				}
-				for end := time.Now().Add(slack * patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+				for end := time.Now().Add(slack * soon); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 					if equal() {
 						time.Sleep(50 * time.Millisecond)
 						if equal() {
@@ -178,7 +178,7 @@ func TestSem36_TheScreenIsThatOfTheSameProgramHere(t *testing.T) {
 				}
 				for side, m := range sides {
 					seen := regexp.MustCompile(s.seen)
-					eventually(t, patience, func() bool { return seen.MatchString(m.screen()) }, "%s behind %v %s: %s", f.name, s.keys, side, lazy(func() any { return m.screen() }))
+					eventually(t, soon, func() bool { return seen.MatchString(m.screen()) }, "%s behind %v %s: %s", f.name, s.keys, side, lazy(func() any { return m.screen() }))
 				}
 				same(fmt.Sprint("behind ", s.keys))
 			}

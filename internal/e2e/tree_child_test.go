@@ -52,9 +52,9 @@ func (p *program) serveBy(line string) {
 	pid := pidIn(p.t, file)
 	p.t.Cleanup(func() {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
-		eventually(p.t, patience, func() bool { return !alive(pid) }, "the daemon ends")
+		eventually(p.t, soon, func() bool { return !alive(pid) }, "the daemon ends")
 	})
-	eventually(p.t, patience, func() bool { return p.run(p.rexec("box", "true"), "").code == 0 }, "the daemon answers")
+	eventually(p.t, soon, func() bool { return p.run(p.rexec("box", "true"), "").code == 0 }, "the daemon answers")
 }
 
 // field gives the value of a line "Name:\tvalue" of /proc/PID/status.
@@ -92,7 +92,7 @@ func TestSem23_TheChildHasTheStateThatIsPromisedWhateverTheDaemonWasStartedWith(
 	j := p.begin(p.rexec("box", "echo ready; exec sleep 300"))
 	j.says("ready")
 	j.signal(syscall.SIGINT)
-	assert.Equal(t, "interrupt", j.wait(patience).signal)
+	assert.Equal(t, "interrupt", j.wait(soon).signal)
 	p.nothingLeft()
 }
 
@@ -130,7 +130,7 @@ func TestSem28_NoZombiesAfterManyCommands(t *testing.T) {
 	for range cap(limit) {
 		limit <- struct{}{}
 	}
-	eventually(t, patience, func() bool { return len(children(p.daemon.Process.Pid)) == 0 }, "no children: %v",
+	eventually(t, soon, func() bool { return len(children(p.daemon.Process.Pid)) == 0 }, "no children: %v",
 		lazy(func() any { return children(p.daemon.Process.Pid) }))
 	p.nothingLeft()
 }
@@ -172,7 +172,7 @@ func TestSem28_AsPid1ItReaps(t *testing.T) {
 	daemon.Env = p.command("rexecd").Env
 	require.NoError(t, daemon.Start(), "unshare(1), of util-linux, and the right to make a namespace")
 	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
-	eventually(t, patience, func() bool { return p.run(p.rexec("box", "true"), "").code == 0 }, "the daemon answers: %s", p.log)
+	eventually(t, soon, func() bool { return p.run(p.rexec("box", "true"), "").code == 0 }, "the daemon answers: %s", p.log)
 
 	// Orphans of all kinds come to pid 1.
 	for range 20 {
@@ -180,13 +180,13 @@ func TestSem28_AsPid1ItReaps(t *testing.T) {
 		require.Equal(t, 5, o.code, o.stderr)
 	}
 	var states string
-	eventually(t, patience, func() bool {
+	eventually(t, soon, func() bool {
 		states = p.run(p.rexec("box", `grep -h '^State:' /proc/[0-9]*/status | grep -c Z; cat /proc/1/comm`), "").stdout
 		return states == "0\nrexecd\n"
 	}, "no zombies, and rexecd is pid 1: %q", lazy(func() any { return states }))
 
 	// And it ends as it does elsewhere.
-	eventually(t, patience, func() bool { return len(p.tree()) == 0 }, "the orphans are gone")
+	eventually(t, soon, func() bool { return len(p.tree()) == 0 }, "the orphans are gone")
 	inner := children(daemon.Process.Pid)
 	require.Len(t, inner, 1)
 	var pid int

@@ -116,7 +116,7 @@ func TestSem25_EveryEndThatIsAskedForTakesTheWholeTree(t *testing.T) {
 				if !hasCgroups() {
 					everybody = everybody[:2]
 				}
-				g.gone(patience, everybody...)
+				g.gone(soon, everybody...)
 				if stubborn && name != "timeout" {
 					assert.GreaterOrEqual(t, time.Since(began), time.Second, "KILL comes after the grace")
 				}
@@ -142,7 +142,7 @@ func TestSem25_WhereThereAreOnlyGroupsWhoEscapesIsReported(t *testing.T) {
 	<-g.cmd.Started()
 	assert.Equal(t, frame.ContainGroup, g.cmd.Info().Containment)
 	require.NoError(t, g.cmd.Cancel(frame.CancelUser))
-	g.gone(patience, "leader", "child")
+	g.gone(soon, "leader", "child")
 	r, err := g.result()
 	require.NoError(t, err)
 	assert.True(t, alive(g.pids["escaped"]), "a session of its own leaves a process group")
@@ -195,12 +195,12 @@ func TestSem25_OnLostDecidesWhatALostClientLeaves(t *testing.T) {
 				_ = g.client.Close()
 				switch lost {
 				case "tree":
-					g.gone(patience, "leader", "child")
+					g.gone(soon, "leader", "child")
 					if hasCgroups() {
-						g.gone(patience, "escaped")
+						g.gone(soon, "escaped")
 					}
 				case "hangup":
-					g.gone(patience, "leader", "child")
+					g.gone(soon, "leader", "child")
 					assert.True(t, alive(g.pids["escaped"]), "HUP goes to the group")
 				case "none":
 					time.Sleep(300 * time.Millisecond)
@@ -247,7 +247,7 @@ func TestSem25_WhatANormalEndLeavesLivesOnAndIsCounted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	cmd, status := p.withStatus("box", `nohup sleep 300 >/dev/null 2>&1 </dev/null & echo $! >`+file+`; exit 3`)
 	began := time.Now()
-	assert.Equal(t, 3, p.begin(cmd).wait(patience).code)
+	assert.Equal(t, 3, p.begin(cmd).wait(soon).code)
 	assertWithin(t, time.Second, time.Since(began), "nobody holds an output, nothing to linger for")
 	pid := pidIn(t, file)
 	s := status()
@@ -266,9 +266,9 @@ func TestSem25_SurvivorsKillEndsWhatANormalEndLeft(t *testing.T) {
 	p := startLimited(t, `survivors = "kill"`)
 	file := filepath.Join(t.TempDir(), "pid")
 	cmd, status := p.withStatus("box", `nohup sleep 300 >/dev/null 2>&1 </dev/null & echo $! >`+file+`; exit 3`)
-	assert.Equal(t, 3, p.begin(cmd).wait(patience).code)
+	assert.Equal(t, 3, p.begin(cmd).wait(soon).code)
 	pid := pidIn(t, file)
-	eventually(t, patience, func() bool { return !alive(pid) }, "%d is killed", pid)
+	eventually(t, soon, func() bool { return !alive(pid) }, "%d is killed", pid)
 	assert.Zero(t, status().Survivors)
 	p.nothingLeft()
 }
@@ -277,7 +277,7 @@ func TestSem25_AKeysDurationEndsTheTree(t *testing.T) {
 	t.Parallel()
 	p := startLimited(t, `max_duration = "3s"`) // in which it must get to say ready
 	cmd, status := p.withStatus("box", escapeUnlessGroup()+`echo ready; sleep 300`)
-	o := p.begin(cmd).wait(patience)
+	o := p.begin(cmd).wait(soon)
 	assert.Equal(t, 255, o.code)
 	assert.Equal(t, "ready\n", o.stdout)
 	assert.Contains(t, o.stderr, "allows")
@@ -306,7 +306,7 @@ func TestSem25_ManyTreesCutAtOnce(t *testing.T) {
 		})
 	}
 	for i := range said {
-		eventually(t, patience, func() bool { return said[i].String() != "" }, "command %d runs", i)
+		eventually(t, soon, func() bool { return said[i].String() != "" }, "command %d runs", i)
 	}
 	proxy.Cut()
 	wg.Wait()

@@ -109,7 +109,7 @@ func TestSem48_RootRunsCommandsAsTheUsersOfAKeyAndNobodyElse(t *testing.T) {
 	assert.Equal(t, outcome{stdout: u.Uid + "\n"}, p.run(p.rexec("box", "id -u"), ""))
 	// And its tree ends as root's would.
 	j := p.begin(p.rexec("--timeout", "1s", u.Username+"@box", escapeUnlessGroup()+"echo ready; sleep 300"))
-	assert.Equal(t, 124, j.wait(patience).code)
+	assert.Equal(t, 124, j.wait(soon).code)
 
 	// Who is not allowed and who does not exist read the same.
 	refused := func(name string) string {
