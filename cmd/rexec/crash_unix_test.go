@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"rexec/client"
+	"rexec/internal/fleet"
 	"rexec/internal/invoke"
 )
 
@@ -25,5 +27,9 @@ func crash() {
 			panic("boom")
 		}()
 		<-context.Background().Done()
+	case "fleet": // one of two hosts
+		run := fleet.Run{Guard: inv.guard(func() {}), Hosts: make([]fleet.Host, 2),
+			Command: func(context.Context, *client.Client, fleet.Host) *client.Cmd { panic("boom") }}
+		run.Do(context.Background())
 	}
 }

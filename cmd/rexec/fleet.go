@@ -63,6 +63,7 @@ func (inv *invocation) runFleet(ctx context.Context) int {
 	signals, restore := catchSignals()
 	defer restore()
 	m.Signals = signals
+	m.Guard = inv.guard(func() {})
 	if err := m.askPassword(signals); err != nil {
 		return m.unasked(err)
 	}

@@ -39,9 +39,7 @@ func (m *many) prompt(ctx context.Context) int {
 	m.Signals = signals
 	code := 0
 	editor := localterm.NewEditor(m.std.in, m.std.err, invoke.Line(m.line.Host)+"> ")
-	for i := range m.Hosts { // connections live on while a line is typed
-		m.Hosts[i].Config.Guard = editor.Guard
-	}
+	m.Guard = m.guard(editor.Restore) // connections live on while a line is typed
 	for {
 		t, by := m.readLine(editor, signals)
 		if by != nil {

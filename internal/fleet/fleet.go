@@ -53,6 +53,9 @@ type Run struct {
 	Say func(format string, args ...any)
 	// Progress is told how things stand; nil: nobody is.
 	Progress *Progress
+	// Guard is deferred by every goroutine, and by those of the hosts' connections that have none of their own, for a program
+	// that has something to put right when one panics; nil: nothing.
+	Guard func()
 	// Keep holds the connections for the next Run; nil: each is closed behind its command.
 	Keep *Connections
 

@@ -87,6 +87,9 @@ func (r *Run) Do(ctx context.Context) ([]Result, os.Signal) {
 		late := time.AfterFunc(r.Total, func() { cancel(errTotal) })
 		defer late.Stop()
 	}
+	if r.Guard == nil {
+		r.Guard = func() {}
+	}
 	e := &engine{Run: r, ctx: ctx, width: cmp.Or(r.Fanout, DefaultFanout), results: make([]Result, len(r.Hosts)),
 		events: make(chan event), over: make(chan struct{}), said: make(chan string, 8), upTo: len(r.Hosts),
 		cancels: map[int]context.CancelCauseFunc{}, outside: map[int]bool{}, running: map[int]bool{}}
@@ -100,6 +103,7 @@ func (r *Run) Do(ctx context.Context) ([]Result, os.Signal) {
 	var talking sync.WaitGroup
 	if r.Say != nil {
 		talking.Go(func() {
+			defer r.Guard()
 			for line := range e.said {
 				r.Say("%s", line)
 			}

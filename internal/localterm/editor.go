@@ -101,9 +101,6 @@ func (h *history) At(i int) string { return (*h)[len(*h)-1-i] }
 // Restore is for whoever ends this process while a line is read.
 func (e *Editor) Restore() { e.tty.Restore() }
 
-// Guard is deferred by goroutines that run while a line is read.
-func (e *Editor) Guard() { e.tty.Guard() }
-
 // editorKeys are what is typed, where ^C is not the end of input, as term.Terminal has it, but: clear the line,
 // and an empty one.
 type editorKeys struct {
