@@ -27,10 +27,11 @@ func TestSem23_TheChildsWorldIsClean(t *testing.T) {
 		proc := "/proc/" + strconv.Itoa(pid)
 		requireBecomes(t, pid, "sleep") // "ready" was the shell's
 
-		// The loader still has a library open for a moment; a leak would stay.
-		require.Eventually(t, func() bool { return assert.ObjectsAreEqual([]string{"0", "1", "2"}, names(proc+"/fd")) },
+		// The loader still has a library open for a moment, one after the other; a leak would stay.
+		streams := []string{"0", "1", "2"}
+		require.Eventually(t, func() bool { return assert.ObjectsAreEqual(streams, names(proc+"/fd")) },
 			soon, time.Millisecond, "%v", names(proc+"/fd"))
-		for _, fd := range names(proc + "/fd") {
+		for _, fd := range streams {
 			info, err := os.ReadFile(proc + "/fdinfo/" + fd)
 			require.NoError(t, err)
 			flags, err := strconv.ParseInt(field(t, string(info), "flags"), 8, 64)
