@@ -36,7 +36,7 @@ func short(t *testing.T) string {
 
 func TestTheControlSocketOutlivesAFailingAccept(t *testing.T) {
 	p := paths{data: short(t)}
-	l, err := listenControl(p)
+	l, _, err := listenControl(p)
 	require.NoError(t, err)
 	served := make(chan struct{})
 	go func() {
@@ -54,7 +54,7 @@ func TestTheControlSocketOutlivesAFailingAccept(t *testing.T) {
 
 func TestWhoeverIsSilentAtTheControlSocketKeepsNobodyWaiting(t *testing.T) {
 	p := paths{data: short(t)}
-	l, err := listenControl(p)
+	l, _, err := listenControl(p)
 	require.NoError(t, err)
 	served := make(chan struct{})
 	go func() {
@@ -83,7 +83,7 @@ func TestOfDaemonsThatStartTogetherOneHasTheControlSocket(t *testing.T) {
 	var starting sync.WaitGroup
 	for range cap(listening) {
 		starting.Go(func() {
-			if l, err := listenControl(p); err == nil {
+			if l, _, err := listenControl(p); err == nil {
 				listening <- l
 			}
 		})

@@ -20,20 +20,20 @@ func (p paths) control() string {
 	return fmt.Sprintf(`\\.\pipe\rexecd-%.16x`, sha256.Sum256([]byte(strings.ToLower(data))))
 }
 
-// listenControl makes the pipe, which goes with the daemon, however it goes.
-func listenControl(p paths) (net.Listener, error) {
+// listenControl makes the pipe, which goes with the daemon, however it goes: nothing tells that an earlier one was killed.
+func listenControl(p paths) (l net.Listener, killed bool, err error) {
 	if c, err := p.dialControl(); err == nil {
 		_ = c.Close()
-		return nil, p.runningAlready()
+		return nil, false, p.runningAlready()
 	}
-	l, err := listenPipe(p.control())
+	l, err = listenPipe(p.control())
 	switch {
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED), errors.Is(err, windows.ERROR_PIPE_BUSY): // there is one by that name
-		return nil, p.runningAlready()
+		return nil, false, p.runningAlready()
 	case err != nil:
-		return nil, fmt.Errorf("control pipe: %w", err)
+		return nil, false, fmt.Errorf("control pipe: %w", err)
 	}
-	return l, nil
+	return l, false, nil
 }
 
 // dialControl connects to the running daemon.

@@ -114,7 +114,7 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	defer platform.Prepare()()
 	// Before any other file is touched, and before New ends what an earlier daemon left running: it must not be running
 	// itself.
-	control, err := listenControl(p)
+	control, killed, err := listenControl(p)
 	if err != nil {
 		return err
 	}
@@ -133,12 +133,12 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 
-	listeners, passed, err := openListeners(conf, p.config)
+	listeners, passed, err := openListeners(conf, p.config, killed)
 	if err != nil {
 		return err
 	}
 	if conf.Metrics != "" {
-		m, err := startMonitor(conf.Metrics, s, &d.reloads)
+		m, err := startMonitor(conf.Metrics, killed, s, &d.reloads)
 		if err != nil {
 			for _, l := range listeners {
 				_ = l.Close()

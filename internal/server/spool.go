@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -65,7 +66,7 @@ func openSpool(dir string) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	switch ours, err := hold(f); {
+	switch ours, err := holdBehind(f); {
 	case err != nil:
 		_ = f.Close()
 		return nil, fmt.Errorf("run folder %s: %w", dir, err)
@@ -74,6 +75,19 @@ func openSpool(dir string) (*spool, error) {
 		return nil, fmt.Errorf("a daemon is running already with the run folder %s: stop it first", dir)
 	}
 	return &spool{dir: dir, held: f, boot: platform.BootID()}, nil
+}
+
+// handoverTime is more than the process that a killed daemon was just starting needs to become its command. Until then it
+// has all that the daemon had (vfork(2)), the hold of the folder too.
+const handoverTime = 2 * time.Second
+
+// holdBehind is hold, behind a daemon that may have been killed.
+func holdBehind(f *os.File) (ours bool, err error) {
+	for end := time.Now().Add(handoverTime); ; time.Sleep(10 * time.Millisecond) {
+		if ours, err = hold(f); ours || err != nil || time.Now().After(end) {
+			return ours, err
+		}
+	}
 }
 
 // close lets go of the folder and takes the idle files out of it.
