@@ -130,12 +130,12 @@ func (c *Conn) failLocked(err *frame.ConnError) {
 		return
 	}
 	c.err = err
+	if c.transport != nil {
+		_ = c.transport.SetReadDeadline(past) // ends the reader; first, for who hears of the end may end this process
+	}
 	c.endStreams(err)
 	c.cancel(err)
 	c.wakeWriter()
-	if c.transport != nil {
-		_ = c.transport.SetReadDeadline(past) // ends the reader
-	}
 }
 
 var past = time.Unix(1, 0)
