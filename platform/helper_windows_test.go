@@ -2,6 +2,7 @@ package platform
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -97,7 +98,7 @@ func beHelper(role string, args []string) error {
 		<-c
 		os.Exit(7)
 	case "leave": // a grandchild that lives on, or is waited for
-		p, err := Start(nil, helper("wait"))
+		p, err := launch(helper("wait"))
 		if err != nil {
 			return err
 		}
@@ -133,10 +134,21 @@ func helper(role string, args ...string) Spec {
 	return Spec{Argv: append([]string{self}, args...), Env: append(env, helperVariable+"="+role), NoStdin: true}
 }
 
+// launch is Start, again where wine says "Internal error.": on a busy machine the process that it made for CreateProcess
+// dies once in some thousand times before its first instruction. Windows never says so.
+func launch(spec Spec) (p *Process, err error) {
+	for range 3 {
+		if p, err = Start(nil, spec); !errors.Is(err, windows.ERROR_INTERNAL_ERROR) {
+			break
+		}
+	}
+	return p, err
+}
+
 // begin starts a command that ends with the test.
 func begin(t *testing.T, spec Spec) *Process {
 	t.Helper()
-	p, err := Start(nil, spec)
+	p, err := launch(spec)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, p.Release()) })
 	return p

@@ -110,7 +110,7 @@ func handles(t *testing.T) int {
 
 func TestCommandsLeaveNoHandle(t *testing.T) {
 	run := func() {
-		p, err := Start(nil, helper("end", "0"))
+		p, err := launch(helper("end", "0"))
 		require.NoError(t, err)
 		_, _, _, err = p.Wait()
 		require.NoError(t, err)
