@@ -23,7 +23,7 @@ var longAgo = time.Unix(1, 0)
 const (
 	probeTime         = time.Millisecond
 	probeTimeTerminal = 50 * time.Millisecond
-	probeAgain        = 2
+	probes            = 3
 )
 
 // outlet carries one output of the command to its lane. Read is the reader that the lane's Fill gets: it passes the
@@ -110,17 +110,16 @@ func (o *outlet) Read(p []byte) (int, error) {
 
 // probe finds out whether the source would have given more than the cut allows.
 func (o *outlet) probe() {
-	for again, wait := 0, o.probeFor; ; again, wait = again+1, probeTime {
+	held, late, wait := false, true, o.probeFor
+	for left := probes; late && left > 0; left-- {
 		if o.src.SetReadDeadline(time.Now().Add(wait)) != nil {
 			return
 		}
 		n, err := o.src.Read(make([]byte, 1))
-		late := errors.Is(err, os.ErrDeadlineExceeded)
-		if !late || again == probeAgain {
-			o.held.Store(n > 0 || late)
-			return
-		}
+		late = errors.Is(err, os.ErrDeadlineExceeded)
+		held, wait = n > 0 || late, probeTime
 	}
+	o.held.Store(held)
 }
 
 // cutNow fixes what is still to be delivered: what the source holds at this moment.

@@ -8,15 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"rexec/internal/server"
 )
 
-// openListeners gives the sockets that systemd passed (sd_listen_fds(3)), else those of the configuration. killed is
-// listenControl's.
-func openListeners(conf config, file string, killed bool) (all []net.Listener, passed bool, err error) {
+// openListeners gives the sockets that systemd passed (sd_listen_fds(3)), else those of the configuration.
+func openListeners(conf config, file string, listen listener) (all []net.Listener, passed bool, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range all {
@@ -45,7 +45,7 @@ func openListeners(conf config, file string, killed bool) (all []net.Listener, p
 		if err != nil {
 			return all, false, err
 		}
-		l, err := listenBehind(killed, family(host), net.JoinHostPort(host, strconv.Itoa(port)))
+		l, err := listen(family(host), net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			return all, false, fmt.Errorf("cannot listen on %s: %w: see who else listens there, or change listen in %s", a, listenCause(err), file)
 		}
@@ -54,17 +54,16 @@ func openListeners(conf config, file string, killed bool) (all []net.Listener, p
 	return all, false, nil
 }
 
-// handoverTime is more than the process that a killed daemon was just starting needs to become its command.
-const handoverTime = 2 * time.Second
+// listener is net.Listen, or like it.
+type listener func(network, address string) (net.Listener, error)
 
-// listenBehind listens. Behind a daemon that was killed, its socket may be that process's for a moment still.
-func listenBehind(killed bool, network, address string) (net.Listener, error) {
-	for end := time.Now().Add(handoverTime); ; time.Sleep(10 * time.Millisecond) {
-		l, err := net.Listen(network, address)
-		if !killed || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
-			return l, err
-		}
-	}
+// listenBehindKilled is net.Listen behind a daemon that was killed.
+func listenBehindKilled(network, address string) (l net.Listener, err error) {
+	server.Handover(func() bool {
+		l, err = net.Listen(network, address)
+		return !errors.Is(err, syscall.EADDRINUSE)
+	})
+	return l, err
 }
 
 // family is the network to listen in: [::] is IPv6 alone, so that 0.0.0.0 can stand beside it; no host is both.

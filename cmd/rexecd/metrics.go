@@ -25,8 +25,8 @@ type monitor struct {
 	done chan struct{} // closed when nothing is served any more
 }
 
-func startMonitor(address string, killed bool, s *server.Server, r *reloads) (*monitor, error) {
-	l, err := listenBehind(killed, "tcp", address)
+func startMonitor(address string, listen listener, s *server.Server, r *reloads) (*monitor, error) {
+	l, err := listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s for metrics: %w: change metrics in rexecd.toml", address, listenCause(err))
 	}

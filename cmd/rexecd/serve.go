@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -133,12 +134,16 @@ func serve(ctx context.Context, f serveFlags, std stdio) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 
-	listeners, passed, err := openListeners(conf, p.config, killed)
+	listen := listener(net.Listen)
+	if killed {
+		listen = listenBehindKilled
+	}
+	listeners, passed, err := openListeners(conf, p.config, listen)
 	if err != nil {
 		return err
 	}
 	if conf.Metrics != "" {
-		m, err := startMonitor(conf.Metrics, killed, s, &d.reloads)
+		m, err := startMonitor(conf.Metrics, listen, s, &d.reloads)
 		if err != nil {
 			for _, l := range listeners {
 				_ = l.Close()

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -57,7 +56,7 @@ func TestASecondTermEndsCommandsAtOnce(t *testing.T) {
 	j := p.begin(p.rexec("box", "echo up; sleep 60"))
 	j.says("up")
 	require.NoError(t, p.daemon.Process.Signal(syscall.SIGTERM))
-	eventually(t, soon, func() bool { return strings.Contains(p.log.String(), "shutting down") }, "it shuts down")
+	p.logs("shutting down")
 	select {
 	case <-j.done:
 		t.Fatal("the command has its time")

@@ -18,9 +18,7 @@ import (
 
 	"rexec/client"
 	"rexec/frame"
-	"rexec/hmacauth"
 	"rexec/internal/faulty"
-	"rexec/internal/server"
 )
 
 // ordinary are commands as people run them. signal is sent once the first output is there.
@@ -106,18 +104,9 @@ func runOrdinary(c *client.Client, line, signal string, stdin []byte) said {
 	return s
 }
 
-// unhurried is daemon without the impatience of the tests that are about it: where commands come by the dozen, one may wait
-// for its turn longer than two seconds.
-func unhurried(t *testing.T) client.Config {
-	t.Helper()
-	cfg := daemon(t, func(c *server.Config) { c.Params, c.HandshakeTimeout = hmacauth.Params{}, time.Minute })
-	cfg.ConnectTimeout = time.Minute
-	return cfg
-}
-
 // The whole list over a network that gives little at a time and late must come out as over one that does not.
 func TestSem05_OrdinaryCommandsOverABadNetworkAreAsOverAGoodOne(t *testing.T) {
-	cfg := unhurried(t) // also: a ping may wait behind what the proxy's buffers hold
+	cfg := daemon(t, steady(nil)) // also: a ping may wait behind what the proxy's buffers hold
 	input := make([]byte, 10000)
 	rng := rand.NewChaCha8([32]byte{5})
 	_, _ = rng.Read(input)

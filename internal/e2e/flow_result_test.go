@@ -19,7 +19,7 @@ import (
 const zeros = `head -c 100000 /dev/zero; exit 7`
 
 func TestSem09_TheVerdictNeverOvertakesOutput(t *testing.T) {
-	cfg := unhurried(t)
+	cfg := daemon(t, steady(nil))
 	var clients []*client.Client
 	for range 4 { // half on shared connections, half on their own
 		clients = append(clients, client.New(cfg))

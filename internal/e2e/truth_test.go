@@ -29,7 +29,7 @@ import (
 // them: for tests of something else.
 func steady(change func(*server.Config)) func(*server.Config) {
 	return func(c *server.Config) {
-		c.HandshakeTimeout, c.Params = 20*time.Second, hmacauth.Params{PingSeconds: 10, PingCount: 2}
+		c.HandshakeTimeout, c.Params = time.Minute, hmacauth.Params{}
 		if change != nil {
 			change(c)
 		}

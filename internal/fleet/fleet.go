@@ -53,8 +53,8 @@ type Run struct {
 	Say func(format string, args ...any)
 	// Progress is told how things stand; nil: nobody is.
 	Progress *Progress
-	// Guard is deferred by every goroutine, and by those of the hosts' connections that have none of their own, for a program
-	// that has something to put right when one panics; nil: nothing.
+	// Guard is deferred by the goroutine of each host, by the one that calls Say, and by those of connections whose Config has
+	// none, for a program that has something to put right when one panics; nil: nothing.
 	Guard func()
 	// Keep holds the connections for the next Run; nil: each is closed behind its command.
 	Keep *Connections

@@ -18,11 +18,11 @@ const closeTime = time.Second
 
 // host is one attempt, in a goroutine of its own.
 func (e *engine) host(ctx context.Context, i int, p *place) {
-	defer e.Guard()
+	defer e.guard()
 	h := e.Hosts[i]
 	cfg := h.Config
 	if cfg.Guard == nil {
-		cfg.Guard = e.Guard
+		cfg.Guard = e.guard
 	}
 	cfg.Dial = p.dialler(cfg.Dial)
 	c := e.Keep.take(h.Name)

@@ -36,6 +36,7 @@ const secondTime = time.Second
 type engine struct {
 	*Run
 	ctx     context.Context
+	guard   func()
 	width   int      // of the window
 	results []Result // State 0: has not ended
 	input   *broadcast
@@ -87,12 +88,12 @@ func (r *Run) Do(ctx context.Context) ([]Result, os.Signal) {
 		late := time.AfterFunc(r.Total, func() { cancel(errTotal) })
 		defer late.Stop()
 	}
-	if r.Guard == nil {
-		r.Guard = func() {}
-	}
 	e := &engine{Run: r, ctx: ctx, width: cmp.Or(r.Fanout, DefaultFanout), results: make([]Result, len(r.Hosts)),
 		events: make(chan event), over: make(chan struct{}), said: make(chan string, 8), upTo: len(r.Hosts),
 		cancels: map[int]context.CancelCauseFunc{}, outside: map[int]bool{}, running: map[int]bool{}}
+	if e.guard = r.Guard; e.guard == nil {
+		e.guard = func() {}
+	}
 	if r.Canary > 0 {
 		e.upTo = min(r.Canary, len(r.Hosts))
 	}
@@ -103,7 +104,7 @@ func (r *Run) Do(ctx context.Context) ([]Result, os.Signal) {
 	var talking sync.WaitGroup
 	if r.Say != nil {
 		talking.Go(func() {
-			defer r.Guard()
+			defer e.guard()
 			for line := range e.said {
 				r.Say("%s", line)
 			}

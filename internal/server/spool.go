@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -66,7 +65,12 @@ func openSpool(dir string) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	switch ours, err := holdBehind(f); {
+	var ours bool
+	Handover(func() bool {
+		ours, err = hold(f)
+		return ours || err != nil
+	})
+	switch {
 	case err != nil:
 		_ = f.Close()
 		return nil, fmt.Errorf("run folder %s: %w", dir, err)
@@ -75,19 +79,6 @@ func openSpool(dir string) (*spool, error) {
 		return nil, fmt.Errorf("a daemon is running already with the run folder %s: stop it first", dir)
 	}
 	return &spool{dir: dir, held: f, boot: platform.BootID()}, nil
-}
-
-// handoverTime is more than the process that a killed daemon was just starting needs to become its command. Until then it
-// has all that the daemon had (vfork(2)), the hold of the folder too.
-const handoverTime = 2 * time.Second
-
-// holdBehind is hold, behind a daemon that may have been killed.
-func holdBehind(f *os.File) (ours bool, err error) {
-	for end := time.Now().Add(handoverTime); ; time.Sleep(10 * time.Millisecond) {
-		if ours, err = hold(f); ours || err != nil || time.Now().After(end) {
-			return ours, err
-		}
-	}
 }
 
 // close lets go of the folder and takes the idle files out of it.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 )
 
 // Below what Linux takes for the near ends of connections (ip(7), ip_local_port_range): a port that was free there a
@@ -19,21 +18,22 @@ const (
 
 var errNone = errors.New("no port is free")
 
-// taken is how many ports this process tried so far: none is given twice.
-var taken atomic.Uint32
-
-// held keeps the other processes of the suites off the ports that this one was given, also while no daemon listens there,
+// given keeps the other processes of the suites off the ports that this one was given, also while no daemon listens there,
 // yet or any more: each has UDP's port of the same number for as long as the process lives. TCP knows nothing of it.
-var held struct {
+var given struct {
 	sync.Mutex
+	tried   int
 	sockets []net.PacketConn
 }
 
-// Free gives a port at which nobody listens on 127.0.0.1, and which no other process gives before this one has ended.
+// Free gives a port at which nobody listens on 127.0.0.1, and which is given to nobody else before this process has ended.
 // Processes begin at different ones.
 func Free() (int, error) {
+	given.Lock()
+	defer given.Unlock()
 	for range count {
-		port := first + int((uint32(os.Getpid())*97+taken.Add(1))%count)
+		given.tried++
+		port := first + (os.Getpid()*97+given.tried)%count
 		address := fmt.Sprintf("127.0.0.1:%d", port)
 		l, err := net.Listen("tcp", address)
 		if err != nil {
@@ -44,9 +44,7 @@ func Free() (int, error) {
 			_ = l.Close()
 			continue
 		}
-		held.Lock()
-		held.sockets = append(held.sockets, hold)
-		held.Unlock()
+		given.sockets = append(given.sockets, hold)
 		return port, l.Close()
 	}
 	return 0, errNone
